@@ -1,0 +1,36 @@
+import { defineConfig, type UserConfig } from 'tsdown'
+
+const common: UserConfig = {
+  platform: 'node',
+  target: 'node20',
+  sourcemap: true,
+  // Every output stands directly in dist, the chunks that entries share too:
+  // `new URL('./writer-thread.cjs', import.meta.url)` then holds wherever the code ends up.
+  outDir: 'dist',
+  hash: false,
+  fixedExtension: false, // .js and .cjs, not .mjs and .cjs
+}
+
+export default defineConfig([
+  {
+    ...common,
+    entry: { index: 'src/index.ts', database: 'src/database.ts' },
+    format: ['esm', 'cjs'],
+    dts: true,
+  },
+  {
+    ...common,
+    entry: { cli: 'src/cli/main.ts' },
+    format: 'esm',
+    dts: false,
+    outputOptions: { chunkFileNames: 'cli-[name].js' }, // apart from the chunks of the build above
+  },
+  {
+    // One file that imports nothing of ours: the thread starts from it in either module system.
+    ...common,
+    entry: { 'writer-thread': 'src/writer/thread.ts' },
+    format: 'cjs',
+    dts: false,
+    outputOptions: { codeSplitting: false },
+  },
+])
