@@ -1,0 +1,30 @@
+/**
+ * Where the kernels keep their own tables in linear memory. Plain numbers without type annotations, so that
+ * AssemblyScript and TypeScript both read this file.
+ *
+ *     byte    size  what
+ *        0      64  never used: 0 is no address
+ *       64   32776  cells: per cell of a float32 (metrics/histogram), `upper u32 | bucket u32`; written by the loader
+ *    32896   24768  three sub-histograms u32[2064] of `aggregate`, all zero between calls
+ *    57664    1216  scratch of `pforEncode`: 128 values, 128 packed values, 48 counters
+ *    58880          areas handed out by `allocate`
+ */
+
+/** Entry 0 is for 0 ns, entry `c + 1` for cell `c`; 32 octaves of 128 cells hold every u32. */
+export const CELLS_AT = 64
+export const CELL_ENTRIES = 4097
+
+/** Buckets that a u32 can fall into (the largest is 2054), in whole groups of 16. */
+export const U32_BUCKETS = 2064
+export const SUB_HISTOGRAMS_AT = 32896
+export const SUB_HISTOGRAM_SIZE_BYTES = 8256
+
+export const SCRATCH_VALUES_AT = 57664
+export const SCRATCH_PACKED_AT = 58176
+export const SCRATCH_COUNTERS_AT = 58688
+
+/** First byte that `allocate` may hand out. */
+export const HEAP_AT = 58880
+
+/** Readable bytes that always follow the last area: kernels load whole vectors and whole blocks. */
+export const SLACK_SIZE_BYTES = 1024

@@ -1,0 +1,114 @@
+/**
+ * @module database/kernels/kernels
+ * The inner loops of the database, over one linear memory: checksum, page codecs, aggregation, filters, histograms.
+ * They exist twice, in WebAssembly (assembly/) and in TypeScript (fallback.ts), and agree bit by bit.
+ *
+ * Addresses are byte offsets into the memory. An array of numbers must be aligned to its element size; pages, sparse
+ * histograms and hashed bytes may stand anywhere. Arrays must lie inside allocated areas: only the encoded forms
+ * (`pforDecode`, `histogramMerge`) are checked, because they may come from a damaged file.
+ */
+import { loadFallbackKernels } from './fallback.ts'
+
+export { loadFallbackKernels } from './fallback.ts'
+
+/** Values per block of a PFOR page; `pforDecode` writes whole blocks. */
+export const PFOR_BLOCK_VALUES = 128
+
+/** Largest size of the sparse form of a histogram: header, kinds, 256 groups of 32-bit counts. */
+export const SPARSE_HISTOGRAM_MAX_BYTES = 4 + 64 + 256 * 64
+
+/** Largest size of a PFOR page of `n` values. */
+export function pforMaxBytes(n: number): number {
+  return Math.ceil(n / PFOR_BLOCK_VALUES) * (2 + 4 * PFOR_BLOCK_VALUES)
+}
+
+export interface Kernels {
+  readonly kind: 'wasm' | 'typescript'
+
+  // The whole memory. Replaced when it grows: never keep them over an allocate().
+  u8: Uint8Array
+  u16: Uint16Array
+  u32: Uint32Array
+  f64: Float64Array
+  view: DataView
+
+  /**
+   * A new area of zeros that lives as long as this object. May grow the memory, which replaces the views.
+   *
+   * @returns address, a multiple of 64
+   * @throws {RangeError} `sizeBytes` is no size, or the memory would pass 4 GiB or what the system gives
+   */
+  allocate(sizeBytes: number): number
+
+  /** XXH64 with seed 0, in [0, 2^64). */
+  xxh64(pointer: number, sizeBytes: number): bigint
+
+  /** Low 32 bits of XXH64 with seed 0, in [0, 2^32). */
+  xxh64Low(pointer: number, sizeBytes: number): number
+
+  /**
+   * Encodes values as one PFOR page (docs/format/segment.md), of the smallest size that widths allow.
+   *
+   * @param from u32[n], each at least `base`; 128 values behind `from` must be readable, the rest is ignored
+   * @param to   at most `pforMaxBytes(n)` bytes; nothing behind the page's end is touched
+   * @returns end of the page
+   */
+  pforEncode(from: number, n: number, base: number, to: number): number
+
+  /**
+   * Decodes one PFOR page. Writes nothing outside u32[n rounded up to 128] at `to` (what stands behind value `n` is
+   * undefined) and reads nothing outside the memory, whatever the page holds.
+   *
+   * @returns end of the page, or 0 when the page is malformed (a width above 32, an exception outside its block)
+   */
+  pforDecode(from: number, n: number, base: number, to: number): number
+
+  /**
+   * Gaps between neighbours of f64[n], whole and ascending, to u32[n]; the first gap is 0.
+   *
+   * @returns how many gaps are not in [0, 2^32); unless 0 the output must not be used
+   */
+  deltaEncode(from: number, n: number, to: number): number
+
+  /** f64[i] = start + gaps[0] + … + gaps[i], exact as long as it is below 2^53. */
+  deltaDecode(from: number, n: number, start: number, to: number): void
+
+  /**
+   * Adds u32[n] durations to the u32[BUCKET_COUNT] at `histogram` and writes 16 bytes at `out`: f64 sum (exact below
+   * 2^53), u32 minimum, u32 maximum. Of nothing they are 0, 2^32-1 and 0.
+   */
+  aggregate(durations: number, n: number, histogram: number, out: number): void
+
+  /** Sum of (d - mean)^2 over u32[n]. Four partial sums, added at the end. */
+  squaredDeviations(durations: number, n: number, mean: number): number
+
+  /** Writes the indices i with values[i] > threshold to the u32[at most n] at `out`, ascending; returns how many. */
+  filterGreater(values: number, n: number, threshold: number, out: number): number
+
+  /** How many of u32[n] are greater than `threshold`. */
+  countGreater(values: number, n: number, threshold: number): number
+
+  /**
+   * Sparse form (docs/format/segment.md) of the u32[BUCKET_COUNT] at `histogram`; at most SPARSE_HISTOGRAM_MAX_BYTES.
+   *
+   * @param clear whether to zero the histogram
+   * @returns size in bytes; 0 for an empty histogram, then nothing is written
+   */
+  histogramEncode(histogram: number, to: number, clear: boolean): number
+
+  /**
+   * Adds a sparse histogram to the u32[BUCKET_COUNT] at `histogram`; reads and writes nothing outside the memory and
+   * the histogram, whatever stands at `from`.
+   *
+   * @returns its end, or 0 when it is malformed (the histogram may have been added to)
+   */
+  histogramMerge(from: number, histogram: number): number
+
+  /** Adds the sparse histograms whose addresses stand in the u32[n] at `list`. */
+  histogramMergeMany(list: number, n: number, histogram: number): void
+}
+
+/** New kernels with a memory of their own. */
+export function loadKernels(): Kernels {
+  return loadFallbackKernels()
+}
