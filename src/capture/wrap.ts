@@ -1,0 +1,132 @@
+/**
+ * @module capture/wrap
+ * The wrapper around a captured function. Nobody should be able to tell that it is there: `this`, arguments, result,
+ * what it throws, name, length, own properties, prototype and `new` are the function's own.
+ *
+ * The wrapper calls the function by `Reflect.apply(fn, this, arguments)` in strict mode: no copy of the arguments, no
+ * Proxy, no generated code. It catches and rethrows, to learn the error's class; the error and its stack are untouched.
+ */
+import type { Producer } from '../queue/producer.ts'
+
+export type AnyFunction = (this: unknown, ...args: never[]) => unknown
+
+export interface WrapHooks {
+  /** Id of a thrown value's error type in the name log. Never throws. */
+  errorType(thrown: unknown): number
+}
+
+/** Called with the first call's `this`, to complete a decorated method's name. Never throws. */
+export type FirstCall = (self: unknown) => void
+
+export type Wrap = <F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall) => F
+
+const { apply, construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
+/** Read at each use: a tracing library may have replaced it. */
+const promisePrototype = Promise.prototype
+
+export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
+  const { begin, end, fail, park, endAsync, failAsync } = producer
+
+  /** Records the end of the call when the promise settles. Returns the promise that the caller gets. */
+  function settle(promise: Promise<unknown>, functionId: number, depth: number): unknown {
+    const place = park(depth)
+    const derived = apply(promisePrototype.then, promise, [
+      (value: unknown) => {
+        endAsync(functionId, place)
+        return value
+      },
+      (reason: unknown) => {
+        failAsync(functionId, place, hooks.errorType(reason))
+        throw reason
+      },
+    ]) as Promise<unknown>
+    copyOwnProperties(promise, derived)
+    return derived
+  }
+
+  return function wrap<F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall): F {
+    let onFirstCall = firstCall
+
+    function call(self: unknown, args: ArrayLike<unknown>): unknown {
+      if (onFirstCall !== undefined) {
+        onFirstCall(self)
+        onFirstCall = undefined
+      }
+      const depth = begin()
+      let result: unknown
+      try {
+        result = apply(fn, self, args as never[])
+      } catch (error) {
+        fail(functionId, depth, hooks.errorType(error))
+        throw error
+      }
+      if (isSettling(result)) return settle(result, functionId, depth)
+      end(functionId, depth)
+      return result
+    }
+
+    function callNew(args: ArrayLike<unknown>, newTarget: AnyFunction): unknown {
+      const depth = begin()
+      let result: unknown
+      try {
+        result = construct(fn, args as never[], newTarget)
+      } catch (error) {
+        fail(functionId, depth, hooks.errorType(error))
+        throw error
+      }
+      end(functionId, depth)
+      return result
+    }
+
+    // a function without `prototype` (arrow, method, async function) is no constructor, and neither is a method
+    const wrapper = Object.hasOwn(fn, 'prototype')
+      ? function wrapper(this: unknown): unknown {
+          if (new.target !== undefined) {
+            // eslint-disable-next-line prefer-rest-params -- the arguments object is passed on as it is
+            return callNew(arguments, (new.target === wrapper ? fn : new.target) as AnyFunction)
+          }
+          // eslint-disable-next-line prefer-rest-params -- as above
+          return call(this, arguments)
+        }
+      : {
+          wrapper(this: unknown): unknown {
+            // eslint-disable-next-line prefer-rest-params -- as above
+            return call(this, arguments)
+          },
+        }.wrapper
+    disguise(wrapper, fn)
+    return wrapper as unknown as F
+  }
+}
+
+/**
+ * Whether the result is a promise whose end can be observed without changing anything. A subclass with a `then` of its
+ * own may be lazy (it starts when `then` is called) and other thenables usually are: those are left alone.
+ */
+function isSettling(result: unknown): result is Promise<unknown> {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    result instanceof Promise &&
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- compared, not called
+    result.then === promisePrototype.then
+  )
+}
+
+/** Some libraries hang methods on a promise; the derived one must have them too. */
+function copyOwnProperties(from: object, to: object): void {
+  const keys = ownKeys(from)
+  for (const key of keys) {
+    if (!Object.hasOwn(to, key)) defineProperty(to, key, getOwnPropertyDescriptor(from, key)!)
+  }
+}
+
+/** Gives the wrapper everything by which one could tell it from the function, `toString()`'s text excepted. */
+function disguise(wrapper: object, fn: AnyFunction): void {
+  for (const key of ownKeys(fn)) {
+    if (key === 'arguments' || key === 'caller') continue // own properties of sloppy functions only, always null
+    defineProperty(wrapper, key, getOwnPropertyDescriptor(fn, key)!)
+  }
+  const prototype: unknown = Object.getPrototypeOf(fn)
+  if (prototype !== Function.prototype) Object.setPrototypeOf(wrapper, prototype as object | null)
+}

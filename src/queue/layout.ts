@@ -1,0 +1,122 @@
+/**
+ * @module queue/layout
+ * Every slot of the memory that the application's threads and the background thread share: who writes it, and which
+ * store publishes it. All of it is plain SharedArrayBuffers, so it can be handed to a thread as it is. Large buffers
+ * cost address space only: the system commits a page when it is first touched.
+ *
+ * Record, 32 bytes, in a ring of a power of two of them, one ring a thread ("slot"):
+ *
+ *   byte  size  field       written by the slot's thread; valid below HEAD
+ *      0     8  start       u64, monotonic ns
+ *      8     8  end         u64, monotonic ns
+ *     16     4  function    u32, bits 0-30 function id, bit 31: it failed
+ *     20     4  depth       u32, bits 0-15 captured calls around it on this stack, bit 16: it was asynchronous
+ *     24     4  errorType   u32, id of the error's class name; only written if the failed bit is set
+ *     28     4  reserved
+ *
+ * Control words are Int32, each on a 64-byte line of its own, so that two threads never write the same line:
+ *
+ *   word             written by                   published by
+ *   LOCK             whoever drains               compareExchange: 0, or the owner's thread id + 1
+ *   FOLD_SEQUENCE    lock owner                   Atomics.add: odd while the metrics are being changed
+ *   WAKE             anyone who wants a drain     Atomics.add + notify
+ *   WRITER           host and background thread   Atomics.store: one of WRITER_* below
+ *   SLOTS            a thread that claims a slot  Atomics.add: slots ever used, at most SLOT_COUNT
+ *   FAILED_DRAINS    lock owner                   Atomics.store: drains refused by the disk since the last good one
+ *   REFUSED_LOCK     a thread whose ring is full  compareExchange
+ *   REFUSED_SEQUENCE a thread whose ring is full  Atomics.add: odd while the refused calls' metrics are being changed
+ *
+ * and per slot, at SLOT_WORDS + slot * SLOT_STRIDE:
+ *
+ *   HEAD             the slot's thread            plain store on x86 (stores stay in order), else Atomics.store
+ *   TAIL             lock owner                   Atomics.store, after the rows are in the log and in the metrics
+ *   CLAIMED          the slot's thread            compareExchange: 1 while a thread owns the slot
+ *
+ * Rows refused and rows stored are counted in f64 (exact to 2^53), one writer each: see the counters below.
+ */
+
+export const RECORD_SIZE_BYTES = 32
+export const FAILED_BIT = 0x8000_0000
+export const FUNCTION_ID_MASK = 0x7fff_ffff
+export const ASYNC_BIT = 0x1_0000
+
+export const SLOT_COUNT = 16
+
+const LINE_WORDS = 16
+export const LOCK = 0
+export const FOLD_SEQUENCE = LINE_WORDS
+export const WAKE = 2 * LINE_WORDS
+export const WRITER = 3 * LINE_WORDS
+export const SLOTS = 4 * LINE_WORDS
+export const FAILED_DRAINS = 5 * LINE_WORDS
+export const REFUSED_LOCK = 6 * LINE_WORDS
+export const REFUSED_SEQUENCE = 7 * LINE_WORDS
+const SLOT_WORDS = 8 * LINE_WORDS
+const SLOT_STRIDE = 3 * LINE_WORDS
+
+/** Control word of a slot. */
+export const headWord = (slot: number): number => SLOT_WORDS + slot * SLOT_STRIDE
+export const tailWord = (slot: number): number => headWord(slot) + LINE_WORDS
+export const claimedWord = (slot: number): number => headWord(slot) + 2 * LINE_WORDS
+
+const CONTROL_WORDS = SLOT_WORDS + SLOT_COUNT * SLOT_STRIDE
+
+/** States of the background writer, in the WRITER word. */
+export const WRITER_NONE = 0 // nobody drains yet: whoever fills the ring does it
+export const WRITER_RUNNING = 1
+export const WRITER_FAILED = 2 // the thread died; rings fill up and rows are refused until it is back
+export const WRITER_CLOSING = 3 // asked to drain, seal and end
+export const WRITER_CLOSED = 4
+
+/** f64 counters, each written by one thread at a time. */
+export const COUNTER_STRIDE = 8
+export const droppedCounter = (slot: number): number => slot * COUNTER_STRIDE
+/** Rows of a slot that are in the log (lock owner). Equals the sequence of the slot's next row. */
+export const storedCounter = (slot: number): number => (SLOT_COUNT + slot) * COUNTER_STRIDE
+const COUNTER_COUNT = 2 * SLOT_COUNT * COUNTER_STRIDE
+
+/** f64 words that tie the monotonic clock to the calendar (lock owner; written before the first row). */
+export const CLOCK_MONOTONIC_NS = 0
+export const CLOCK_EPOCH_US = 1
+const CLOCK_WORDS = 8
+
+/** f64 words for database/directory-writer's state. */
+const DIRECTORY_WORDS = 32
+/** UTF-8 path of the writer's directory, after a u32 length; written once by the lock owner that made it. */
+const PATH_BYTES = 8192
+
+export interface SharedMemory {
+  control: SharedArrayBuffer
+  rings: SharedArrayBuffer[] // SLOT_COUNT rings of `capacity` records
+  counters: SharedArrayBuffer
+  clock: SharedArrayBuffer
+  names: SharedArrayBuffer // queue/name-log
+  folded: SharedArrayBuffer // metrics/slab of all drained calls (lock owner)
+  refused: SharedArrayBuffer // metrics/slab of the calls that found a full ring (owner of REFUSED_LOCK)
+  directoryState: SharedArrayBuffer
+  directoryPath: SharedArrayBuffer
+}
+
+/**
+ * @param capacity rows a ring holds, a power of two
+ * @param sizes    bytes of the parts whose layout belongs to other modules
+ */
+export function createSharedMemory(
+  capacity: number,
+  sizes: { names: number; slab: number },
+): SharedMemory {
+  return {
+    control: new SharedArrayBuffer(CONTROL_WORDS * 4),
+    rings: Array.from(
+      { length: SLOT_COUNT },
+      () => new SharedArrayBuffer(capacity * RECORD_SIZE_BYTES),
+    ),
+    counters: new SharedArrayBuffer(COUNTER_COUNT * 8),
+    clock: new SharedArrayBuffer(CLOCK_WORDS * 8),
+    names: new SharedArrayBuffer(sizes.names),
+    folded: new SharedArrayBuffer(sizes.slab),
+    refused: new SharedArrayBuffer(sizes.slab),
+    directoryState: new SharedArrayBuffer(DIRECTORY_WORDS * 8),
+    directoryPath: new SharedArrayBuffer(PATH_BYTES),
+  }
+}

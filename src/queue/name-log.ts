@@ -1,0 +1,171 @@
+/**
+ * @module queue/name-log
+ * Names of functions and error types, in shared memory, so that whoever drains can store them and every thread can
+ * read them. Append-only; an entry is the dictionary file's entry, byte for byte (docs/format/dictionary.md):
+ *
+ *   kind u8 | 3 zero bytes | id u32 LE | byteLength u32 LE | UTF-8 bytes
+ *
+ * A later entry with the same kind and id supersedes the earlier one. Before the entries stand i32 words:
+ *
+ *   LOCK       a thread that adds a name
+ *   USED       bytes of entries; stored last, so that what is below it is whole
+ *   PERSISTED  bytes of entries that are in the dictionary file (drain lock's owner)
+ *   NEXT_ID    next free id, one word a kind
+ */
+import { acquire, release } from './lock.ts'
+
+export const NAME_FUNCTION = 0
+export const NAME_ERROR_TYPE = 1
+export type NameKind = typeof NAME_FUNCTION | typeof NAME_ERROR_TYPE
+
+/** Stands for every function, or error type, beyond the limit of its kind. */
+export const OVERFLOW_NAME = '(other)'
+export const OVERFLOW_ID = 1 // 0 means "no error" in an error column, so no name has it
+
+const LOCK = 0
+const USED = 1
+const PERSISTED = 2
+const NEXT_ID = 4
+const HEADER_BYTES = 64
+const ENTRY_HEADER_BYTES = 12
+/** A dead thread cannot keep the others waiting for longer than this. */
+const LOCK_TIMEOUT_MS = 100
+
+export interface NameLimits {
+  functions: number // distinct functions
+  errorTypes: number // distinct error types, at most 65,535
+}
+
+export class NameLog {
+  readonly #words: Int32Array
+  readonly #bytes: Uint8Array
+  readonly #view: DataView
+  readonly #limits: readonly number[]
+  readonly #owner: number
+  /** What this thread has read of the log so far. */
+  #seen = 0
+  readonly #ids = [new Map<string, number[]>(), new Map<string, number[]>()] as const
+  readonly #names = [new Map<number, string>(), new Map<number, string>()] as const
+
+  constructor(memory: SharedArrayBuffer, limits: NameLimits, threadId: number) {
+    this.#words = new Int32Array(memory, 0, HEADER_BYTES / 4)
+    this.#bytes = new Uint8Array(memory, HEADER_BYTES)
+    this.#view = new DataView(memory, HEADER_BYTES)
+    this.#limits = [limits.functions, limits.errorTypes]
+    this.#owner = threadId + 1
+  }
+
+  /** The id of a name, made if it is new; OVERFLOW_ID once the limit of its kind is reached. */
+  idOf(kind: NameKind, name: string): number {
+    this.#read()
+    const known = this.#ids[kind].get(name)
+    if (known !== undefined) return known[0]!
+    const stored = Buffer.from(name, 'utf8').toString('utf8') // lone surrogates have become U+FFFD
+    return this.#locked(() => this.#ids[kind].get(stored)?.[0] ?? this.#add(kind, stored))
+  }
+
+  /** A new id whose name may still change (`rename`): a decorated method's class is known at its first call only. */
+  reserve(kind: NameKind, name: string): number {
+    return this.#locked(() => this.#add(kind, name))
+  }
+
+  rename(kind: NameKind, id: number, name: string): void {
+    if (id === OVERFLOW_ID || this.#names[kind].get(id) === name) return
+    this.#locked(() => {
+      this.#append(kind, id, name)
+    })
+  }
+
+  /** Ids of a name, undefined if there are none. Two ids share a name after a `rename`. */
+  idsOf(kind: NameKind, name: string): readonly number[] | undefined {
+    this.#read()
+    return this.#ids[kind].get(name)
+  }
+
+  nameOf(kind: NameKind, id: number): string | undefined {
+    this.#read()
+    return this.#names[kind].get(id)
+  }
+
+  names(kind: NameKind): IterableIterator<string> {
+    this.#read()
+    return this.#ids[kind].keys()
+  }
+
+  /** Entries that are not in the dictionary file yet; the drain lock's owner stores them and calls `markPersisted`. */
+  unpersisted(): { entries: Uint8Array; end: number } {
+    const end = Atomics.load(this.#words, USED)
+    return { entries: this.#bytes.subarray(Atomics.load(this.#words, PERSISTED), end), end }
+  }
+
+  markPersisted(end: number): void {
+    Atomics.store(this.#words, PERSISTED, end)
+  }
+
+  #locked<T>(work: () => T): T {
+    const held = acquire(this.#words, LOCK, this.#owner, LOCK_TIMEOUT_MS)
+    // not held: its owner died while it was adding a name, so its half entry lies above USED and is overwritten
+    try {
+      this.#read()
+      return work()
+    } finally {
+      if (held) release(this.#words, LOCK)
+      else Atomics.store(this.#words, LOCK, 0)
+    }
+  }
+
+  #add(kind: NameKind, name: string): number {
+    const next = Math.max(Atomics.load(this.#words, NEXT_ID + kind), OVERFLOW_ID + 1)
+    const limitReached = next - OVERFLOW_ID > this.#limits[kind]!
+    if (limitReached || !this.#append(kind, next, name)) return this.#overflow(kind)
+    Atomics.store(this.#words, NEXT_ID + kind, next + 1)
+    return next
+  }
+
+  #overflow(kind: NameKind): number {
+    if (!this.#names[kind].has(OVERFLOW_ID)) this.#append(kind, OVERFLOW_ID, OVERFLOW_NAME)
+    return OVERFLOW_ID
+  }
+
+  /** @returns false if the log is full */
+  #append(kind: NameKind, id: number, name: string): boolean {
+    const text = Buffer.from(name, 'utf8')
+    const start = Atomics.load(this.#words, USED)
+    const end = start + ENTRY_HEADER_BYTES + text.length
+    if (end > this.#bytes.length) return false
+    this.#view.setUint32(start, kind, true)
+    this.#view.setUint32(start + 4, id, true)
+    this.#view.setUint32(start + 8, text.length, true)
+    this.#bytes.set(text, start + ENTRY_HEADER_BYTES)
+    Atomics.store(this.#words, USED, end)
+    this.#read()
+    return true
+  }
+
+  /** Takes in what any thread has added since the last time. */
+  #read(): void {
+    const used = Atomics.load(this.#words, USED)
+    while (this.#seen < used) {
+      const kind = this.#view.getUint8(this.#seen) as NameKind
+      const id = this.#view.getUint32(this.#seen + 4, true)
+      const start = this.#seen + ENTRY_HEADER_BYTES
+      const end = start + this.#view.getUint32(this.#seen + 8, true)
+      // Buffer's decoder cannot read shared memory in every runtime, hence the copy
+      this.#learn(kind, id, Buffer.from(this.#bytes.slice(start, end)).toString('utf8'))
+      this.#seen = end
+    }
+  }
+
+  #learn(kind: NameKind, id: number, name: string): void {
+    const names = this.#names[kind]
+    const ids = this.#ids[kind]
+    const previous = names.get(id)
+    if (previous !== undefined) {
+      const rest = ids.get(previous)!.filter((other) => other !== id)
+      if (rest.length === 0) ids.delete(previous)
+      else ids.set(previous, rest)
+    }
+    names.set(id, name)
+    ids.set(name, [...(ids.get(name) ?? []), id])
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * @module queue/producer
+ * The part that runs inside every captured call: reads the clock, keeps the start times, writes the record.
+ *
+ * The clock is `process.hrtime.bigint()` stored at once into a BigUint64Array: the engine then keeps it a raw 64-bit
+ * integer, so a read costs 26-29 ns and allocates nothing. A BigInt that is passed on, or kept in a closure, is boxed.
+ * Hence start times stay in arrays and everything else is passed small integers: the depth on the stack for a
+ * synchronous call, the number of an in-flight place for an asynchronous one.
+ *
+ * `limit` is the record number at which the slow path must be asked; everything below it has room. It moves forward by a
+ * quarter of the ring at a time, so the tail (another thread's line) is read once in CAPACITY / 4 calls.
+ */
+import {
+  ASYNC_BIT,
+  claimedWord,
+  droppedCounter,
+  FAILED_BIT,
+  headWord,
+  RECORD_SIZE_BYTES,
+  tailWord,
+  type SharedMemory,
+} from './layout.ts'
+
+const INITIAL_DEPTH = 256
+const INITIAL_IN_FLIGHT = 256
+
+/** What the slow paths need from the rest of the system. None of them may throw. */
+export interface ProducerHooks {
+  /** Before the first call of this thread is timed. */
+  start(): void
+  /** Rows wait: the ring is filling up, or the thread writes through. */
+  pressure(): void
+  /** Whether a full ring will be drained before long; asked if a full ring is to block. */
+  drainExpected(): boolean
+  /** The ring is full and the row is refused: it counts, but it is not stored. */
+  refused(functionId: number, durationNs: number, failed: boolean): void
+}
+
+export interface Producer {
+  /** Starts timing. @returns the call's depth, for the matching end */
+  begin(): number
+  /** Ends the call begun at `depth`. */
+  end(functionId: number, depth: number): void
+  /** Ends a call that threw. `errorType` is an id of the name log. */
+  fail(functionId: number, depth: number, errorType: number): void
+  /** The call begun at `depth` goes on asynchronously. @returns its in-flight place */
+  park(depth: number): number
+  endAsync(functionId: number, place: number): void
+  failAsync(functionId: number, place: number, errorType: number): void
+  /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
+  writeThrough(): void
+  /** From now on every row is refused. */
+  refuseAll(): void
+  /** Rows ever written by this thread, modulo 2^32. */
+  readonly head: number
+}
+
+/** A producer that accepts nothing, for a thread that found no free slot: `slot` is then undefined. */
+export function createProducer(
+  memory: SharedMemory,
+  slot: number | undefined,
+  overflow: 'drop' | 'block',
+  hooks: ProducerHooks,
+): Producer {
+  const now = process.hrtime.bigint
+  const ring = memory.rings[slot ?? 0]!
+  const ring64 = new BigUint64Array(ring)
+  const ring32 = new Uint32Array(ring)
+  const control = new Int32Array(memory.control)
+  const counters = new Float64Array(memory.counters)
+  const capacity = ring.byteLength / RECORD_SIZE_BYTES
+  const mask = capacity - 1
+  const quarter = capacity >> 2
+  const headIndex = headWord(slot ?? 0)
+  const tailIndex = tailWord(slot ?? 0)
+  const droppedIndex = droppedCounter(slot ?? 0)
+  /** On x86 stores become visible in the order in which they were made, so a plain store publishes the record. */
+  const storesInOrder = process.arch === 'x64' || process.arch === 'ia32'
+
+  let starts = new BigUint64Array(INITIAL_DEPTH)
+  let depth = 0
+  let depthLimit = 0 // 0: not started
+  let inFlight = new BigUint64Array(INITIAL_IN_FLIGHT)
+  let freePlaces = new Int32Array(0)
+  let freeCount = 0
+  let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
+  let limit = head
+  let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
+
+  function begin(): number {
+    const d = depth
+    if (d >= depthLimit) deepen(d)
+    depth = d + 1
+    starts[d] = now()
+    return d
+  }
+
+  function end(functionId: number, d: number): void {
+    const i = head
+    if (i === limit) {
+      endSlowly(functionId, d, 0, starts, d)
+      depth = d
+      return
+    }
+    const at = (i & mask) << 2
+    ring64[at] = starts[d]!
+    ring64[at + 1] = now()
+    const word = (at << 1) + 4
+    ring32[word] = functionId
+    ring32[word + 1] = d
+    head = (i + 1) | 0
+    if (storesInOrder) control[headIndex] = head
+    else Atomics.store(control, headIndex, head)
+    depth = d
+  }
+
+  function fail(functionId: number, d: number, errorType: number): void {
+    endSlowly(functionId | FAILED_BIT, d, errorType, starts, d)
+    depth = d
+  }
+
+  function park(d: number): number {
+    if (freeCount === 0) addPlaces()
+    const place = freePlaces[--freeCount]!
+    inFlight[place] = starts[d]!
+    depth = d
+    return place
+  }
+
+  function endAsync(functionId: number, place: number): void {
+    freePlaces[freeCount++] = place
+    const i = head
+    if (i === limit) {
+      endSlowly(functionId, ASYNC_BIT, 0, inFlight, place)
+      return
+    }
+    const at = (i & mask) << 2
+    ring64[at] = inFlight[place]!
+    ring64[at + 1] = now()
+    const word = (at << 1) + 4
+    ring32[word] = functionId
+    ring32[word + 1] = ASYNC_BIT
+    head = (i + 1) | 0
+    if (storesInOrder) control[headIndex] = head
+    else Atomics.store(control, headIndex, head)
+  }
+
+  function failAsync(functionId: number, place: number, errorType: number): void {
+    freePlaces[freeCount++] = place
+    endSlowly(functionId | FAILED_BIT, ASYNC_BIT, errorType, inFlight, place)
+  }
+
+  /** The general form of `end`: any row, room or not. The clock is read before anything that takes time. */
+  function endSlowly(
+    functionId: number,
+    depthAndFlags: number,
+    errorType: number,
+    startsOfCall: BigUint64Array,
+    index: number,
+  ): void {
+    const endNs = now()
+    const startNs = startsOfCall[index]!
+    if (head === limit && !makeRoom()) {
+      counters[droppedIndex] = counters[droppedIndex]! + 1
+      hooks.refused(functionId & ~FAILED_BIT, Number(endNs - startNs), functionId < 0)
+      return
+    }
+    const at = (head & mask) << 2
+    ring64[at] = startNs
+    ring64[at + 1] = endNs
+    const word = (at << 1) + 4
+    ring32[word] = functionId
+    ring32[word + 1] = depthAndFlags
+    ring32[word + 2] = errorType
+    head = (head + 1) | 0
+    Atomics.store(control, headIndex, head)
+    if (mode === 'write-through') {
+      hooks.pressure()
+      limit = head
+    }
+  }
+
+  /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
+  function makeRoom(): boolean {
+    if (mode === 'refuse') return false
+    let pending = (head - Atomics.load(control, tailIndex)) | 0
+    if (pending >= quarter) {
+      hooks.pressure()
+      pending = (head - Atomics.load(control, tailIndex)) | 0
+    }
+    while (overflow === 'block' && pending >= capacity && hooks.drainExpected()) {
+      Atomics.wait(control, tailIndex, (head - pending) | 0, 10)
+      hooks.pressure()
+      pending = (head - Atomics.load(control, tailIndex)) | 0
+    }
+    if (pending >= capacity) return false
+    // in write-through mode the limit stays at the head, so that every row comes by here
+    limit = (head + (mode === 'queue' ? Math.min(capacity - pending, quarter) : 0)) | 0
+    return true
+  }
+
+  /** First call of the thread, or a recursion deeper than any before. */
+  function deepen(d: number): void {
+    if (depthLimit === 0) hooks.start()
+    if (d >= starts.length) {
+      const deeper = new BigUint64Array(starts.length * 2)
+      deeper.set(starts)
+      starts = deeper
+    }
+    depthLimit = starts.length
+  }
+
+  function addPlaces(): void {
+    const count = freePlaces.length === 0 ? INITIAL_IN_FLIGHT : freePlaces.length * 2
+    const larger = new BigUint64Array(count)
+    larger.set(inFlight)
+    const first = freePlaces.length
+    freePlaces = new Int32Array(count)
+    inFlight = larger
+    for (let place = first; place < count; place++) freePlaces[freeCount++] = place
+  }
+
+  return {
+    begin,
+    end,
+    fail,
+    park,
+    endAsync,
+    failAsync,
+    writeThrough() {
+      if (mode === 'queue') mode = 'write-through'
+      limit = head
+    },
+    refuseAll() {
+      mode = 'refuse'
+      limit = head
+    },
+    get head() {
+      return head
+    },
+  }
+}
+
+/** Claims a ring for the calling thread, undefined if all are taken. */
+export function claimSlot(memory: SharedMemory): number | undefined {
+  const control = new Int32Array(memory.control)
+  const slot = memory.rings.findIndex(
+    (_, candidate) => Atomics.compareExchange(control, claimedWord(candidate), 0, 1) === 0,
+  )
+  return slot < 0 ? undefined : slot
+}
+
+export function releaseSlot(memory: SharedMemory, slot: number): void {
+  Atomics.store(new Int32Array(memory.control), claimedWord(slot), 0)
+}

@@ -1,0 +1,87 @@
+/**
+ * @module types
+ * The public shapes of questions and answers. Durations are nanoseconds, instants are milliseconds since the
+ * Unix epoch with microseconds in the fraction, ranges are half-open: `from` is inside, `to` is not.
+ */
+
+/** A `Date`, milliseconds since the epoch, an ISO 8601 string, `'now'`, or a time ago such as `'-90s'`, `'-15m'`, `'-1h'`, `'-7d'`. */
+export type TimeInput = Date | number | string
+
+export interface TimeRange {
+  from?: TimeInput | undefined // first instant inside the range, by start of the call (default: the first call)
+  to?: TimeInput | undefined // first instant after the range (default: after the last call)
+}
+
+export interface FunctionsQuery extends TimeRange {
+  quantiles?: readonly number[] | undefined // each in [0, 1] (default 0.5, 0.9, 0.95, 0.99, 0.999)
+}
+
+export interface StatsQuery extends FunctionsQuery {
+  function?: string | undefined // exact name (default: all calls of all functions together)
+}
+
+export interface SlowestQuery extends TimeRange {
+  function?: string | undefined // exact name (default: all functions)
+  limit?: number | undefined // rows to return, 1 to 100,000 (default 10)
+}
+
+/** Duration below which the given share of the calls lies. */
+export interface Quantile {
+  quantile: number // in [0, 1]
+  durationNs: number // NaN when there are no calls
+}
+
+/** What a set of calls looks like. Numbers that do not exist for the set (the mean of nothing) are NaN. */
+export interface Stats {
+  calls: number
+  errors: number
+  ratePerSecond: number // calls per second of the range asked for, or from first to last call where it is open
+  sumNs: number
+  meanNs: number
+  standardDeviationNs: number // of the sample (n - 1); NaN below two calls
+  standardErrorNs: number // of the mean; NaN below two calls
+  minNs: number
+  maxNs: number
+  firstStartMs: number // start of the first and of the last call in the range
+  lastStartMs: number
+  quantiles: Quantile[] // as asked for; within `quantileRelativeError` of the exact value
+  quantileRelativeError: number // at most; the histogram's bound, 0.0055
+  slow: SlowCalls
+}
+
+export interface FunctionStats extends Stats {
+  function: string
+}
+
+/** The calls that took more than ten times the median: the ones nobody can reproduce. */
+export interface SlowCalls {
+  thresholdNs: number // ten times the median
+  calls: number // above the threshold, as the histogram tells it: exact but for the threshold's own bucket
+  share: number // of all calls, in [0, 1]
+  timeShare: number // of all time spent, in [0, 1]
+  meanNs: number // mean of the slow calls; NaN without any
+}
+
+/** One stored call. */
+export interface CallRow {
+  function: string
+  startMs: number // since the epoch, microseconds in the fraction
+  durationNs: number // exact
+  error: string | undefined // class name of what was thrown or rejected
+}
+
+/** One function's metrics since this process began, as kept in memory. */
+export interface Metrics {
+  calls: number
+  errors: number
+  meanNs: number
+  standardDeviationNs: number // NaN below two calls
+  standardErrorNs: number // NaN below two calls
+  minNs: number
+  maxNs: number
+  p50Ns: number // quantiles are within 0.55 % of the exact value
+  p90Ns: number
+  p95Ns: number
+  p99Ns: number
+  p999Ns: number
+}
