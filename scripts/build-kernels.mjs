@@ -4,22 +4,25 @@
  *
  * The module takes its memory from the import `env.memory` and imports nothing else. It has no
  * allocator, and exports the functions of index.ts as they are, without glue. With --noAssert an
- * array access is not checked either.
+ * array access is not checked either. The unrolled pack.ts is generated and never stands on disk.
  */
 import { createHash } from 'node:crypto'
-import { readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { generatePack } from './generate-pack.mjs'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const SOURCES = 'src/database/kernels/assembly'
+const GENERATED = new Map([[`${SOURCES}/pack.ts`, generatePack()]])
 const OUTPUT = join(ROOT, 'src/database/kernels/kernels.wasm.ts')
 const COMPILER_OPTIONS = [
   ...['--runtime', 'stub'],
   ...['-O3', '--noAssert'],
   ...['--enable', 'simd', '--enable', 'bulk-memory'],
   ...['--importMemory', '--noExportMemory'],
+  ...['--maximumMemory', '65536'],
   ...['--use', 'abort='], // no import of env.abort: nothing here can fail
 ]
 
@@ -39,6 +42,7 @@ function hashInputs() {
   const hash = createHash('sha256')
   hash.update(`assemblyscript ${compiler}\n`)
   hash.update(readText(fileURLToPath(import.meta.url)))
+  for (const text of GENERATED.values()) hash.update(text)
   const names = readdirSync(join(ROOT, SOURCES), { recursive: true })
     .map((name) => String(name).replaceAll('\\', '/'))
     .filter((name) => name.endsWith('.ts'))
@@ -60,6 +64,7 @@ async function compile() {
     {
       stdout: process.stdout,
       stderr: process.stderr,
+      readFile: readSource,
       writeFile: (name, contents) => {
         if (name === wasmName) wasm = contents
       },
@@ -68,6 +73,14 @@ async function compile() {
   if (error) throw new Error('the kernels do not compile', { cause: error })
   if (!wasm) throw new Error('the compiler wrote no module')
   return wasm
+}
+
+/** @param {string} name @param {string} baseDir @returns {string | null} null if there is no such file */
+function readSource(name, baseDir) {
+  const generated = GENERATED.get(name.replaceAll('\\', '/'))
+  if (generated !== undefined) return generated
+  const path = join(baseDir, name)
+  return existsSync(path) ? readText(path) : null
 }
 
 /** Text with LF line ends, so that a checkout on Windows has the same hash. */

@@ -8,6 +8,7 @@
  * (`pforDecode`, `histogramMerge`) are checked, because they may come from a damaged file.
  */
 import { loadFallbackKernels } from './fallback.ts'
+import { loadWasmKernels } from './wasm.ts'
 
 export { loadFallbackKernels } from './fallback.ts'
 
@@ -108,7 +109,28 @@ export interface Kernels {
   histogramMergeMany(list: number, n: number, histogram: number): void
 }
 
-/** New kernels with a memory of their own. */
+/** Whether this thread has found that WebAssembly does not work here. */
+let wasmFails = false
+
+/**
+ * New kernels with a memory of their own: WebAssembly where it works and `KRONICLER_WASM` is not `false`, else
+ * TypeScript. The module is compiled by a thread's first call.
+ */
 export function loadKernels(): Kernels {
-  return loadFallbackKernels()
+  if (wasmFails || !wasmIsWanted()) return loadFallbackKernels()
+  try {
+    return loadWasmKernels()
+  } catch {
+    // No WebAssembly, no SIMD, or no address space for another memory. The fallback answers the same, only slower.
+    wasmFails = true
+    return loadFallbackKernels()
+  }
+}
+
+function wasmIsWanted(): boolean {
+  try {
+    return process.env.KRONICLER_WASM !== 'false'
+  } catch {
+    return true // no process, or no permission to read its environment
+  }
 }

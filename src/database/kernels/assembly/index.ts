@@ -1,11 +1,12 @@
-/** Sum of `count` 32-bit lanes, a multiple of 4, at `src`. */
-export function sumU32(src: usize, count: i32): u32 {
-  let sum = i32x4.splat(0)
-  for (let i = 0; i < count; i += 4) sum = i32x4.add(sum, v128.load(src + ((<usize>i) << 2)))
-  return (
-    i32x4.extract_lane(sum, 0) +
-    i32x4.extract_lane(sum, 1) +
-    i32x4.extract_lane(sum, 2) +
-    i32x4.extract_lane(sum, 3)
-  )
-}
+/**
+ * The kernels in AssemblyScript: what the WebAssembly module exports. What each does stands in ../kernels.ts, and
+ * ../fallback.ts is the same in TypeScript; the two must agree bit by bit.
+ *
+ * Nothing here allocates: the linear memory belongs to the loader, layout.ts says where the kernels' tables are.
+ */
+export { aggregate, squaredDeviations } from './aggregate'
+export { deltaDecode, deltaEncode } from './delta'
+export { countGreater, filterGreater } from './filter'
+export { histogramEncode, histogramMerge, histogramMergeMany } from './histogram'
+export { pforDecode, pforEncode } from './pfor'
+export { xxh64, xxh64Low } from './xxh64'

@@ -4,13 +4,13 @@
  *
  *     byte    size  what
  *        0      64  never used: 0 is no address
- *       64   32776  cells: per cell of a float32 (metrics/histogram), `upper u32 | bucket u32`; written by the loader
+ *       64   32776  cells u64[4097]: `bucket << 32 | ~upper`, see aggregate.ts; written by the loader
  *    32896   24768  three sub-histograms u32[2064] of `aggregate`, all zero between calls
- *    57664    1216  scratch of `pforEncode`: 128 values, 128 packed values, 48 counters
+ *    57664    1216  scratch of `pforEncode`: 128 values, 128 packed values, 4 x 48 counters u8
  *    58880          areas handed out by `allocate`
  */
 
-/** Entry 0 is for 0 ns, entry `c + 1` for cell `c`; 32 octaves of 128 cells hold every u32. */
+/** Entry 0 is for 0 ns, entry `c + 1` for cell `c` of metrics/histogram; 32 octaves of 128 cells hold every u32. */
 export const CELLS_AT = 64
 export const CELL_ENTRIES = 4097
 

@@ -1,0 +1,130 @@
+/**
+ * @module database/kernels/wasm
+ * The kernels in WebAssembly: compiles the embedded module, once per thread, and gives each `Kernels` an instance
+ * over a memory of its own.
+ */
+import { BUCKET_UPPER_NS, CELL_BUCKET } from '../../metrics/histogram.ts'
+import { CELL_ENTRIES, CELLS_AT } from './assembly/layout.ts'
+import type { Kernels } from './kernels.ts'
+import { KERNELS_WASM_BASE64 } from './kernels.wasm.ts'
+import { KernelMemory, MAX_PAGES } from './memory.ts'
+
+/** The module's functions as WebAssembly has them: u32 and addresses come back as i32, u64 as a signed bigint. */
+type Exports = Omit<Kernels, 'kind' | 'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate'>
+
+/** What of WebAssembly is used; the types of Node do not declare it. */
+interface WebAssemblyApi {
+  Memory: new (limits: { initial: number; maximum: number }) => LinearMemory
+  Module: new (bytes: Uint8Array) => object
+  Instance: new (module: object, imports: object) => { exports: unknown }
+}
+interface LinearMemory {
+  readonly buffer: ArrayBuffer
+  grow(pages: number): number
+}
+
+const INITIAL_PAGES = 1
+const U32_MAX = 0xffffffff
+
+let compiled: object | undefined
+
+/**
+ * New kernels in WebAssembly, with a memory of their own.
+ *
+ * @throws whatever the engine throws where WebAssembly, its SIMD instructions or address space are missing
+ */
+export function loadWasmKernels(): Kernels {
+  const { Memory, Module, Instance } = (globalThis as unknown as { WebAssembly: WebAssemblyApi })
+    .WebAssembly
+  compiled ??= new Module(decodeBase64(KERNELS_WASM_BASE64))
+  const memory = new Memory({ initial: INITIAL_PAGES, maximum: MAX_PAGES })
+  const instance = new Instance(compiled, { env: { memory } })
+  return new WasmKernels(memory, instance.exports as Exports)
+}
+
+class WasmKernels extends KernelMemory implements Kernels {
+  readonly kind = 'wasm'
+  readonly #memory: LinearMemory
+  readonly #exports: Exports
+
+  constructor(memory: LinearMemory, exports: Exports) {
+    super(memory.buffer)
+    this.#memory = memory
+    this.#exports = exports
+    writeCells(this.u32)
+  }
+
+  protected grow(pages: number): ArrayBuffer {
+    this.#memory.grow(pages - this.u8.byteLength / 65_536)
+    return this.#memory.buffer
+  }
+
+  xxh64(pointer: number, sizeBytes: number): bigint {
+    return BigInt.asUintN(64, this.#exports.xxh64(pointer, sizeBytes))
+  }
+
+  xxh64Low(pointer: number, sizeBytes: number): number {
+    return this.#exports.xxh64Low(pointer, sizeBytes) >>> 0
+  }
+
+  pforEncode(from: number, n: number, base: number, to: number): number {
+    return this.#exports.pforEncode(from, n, base, to) >>> 0
+  }
+
+  pforDecode(from: number, n: number, base: number, to: number): number {
+    return this.#exports.pforDecode(from, n, base, to) >>> 0
+  }
+
+  deltaEncode(from: number, n: number, to: number): number {
+    return this.#exports.deltaEncode(from, n, to) >>> 0
+  }
+
+  deltaDecode(from: number, n: number, start: number, to: number): void {
+    this.#exports.deltaDecode(from, n, start, to)
+  }
+
+  aggregate(durations: number, n: number, histogram: number, out: number): void {
+    this.#exports.aggregate(durations, n, histogram, out)
+  }
+
+  squaredDeviations(durations: number, n: number, mean: number): number {
+    return this.#exports.squaredDeviations(durations, n, mean)
+  }
+
+  filterGreater(values: number, n: number, threshold: number, out: number): number {
+    return this.#exports.filterGreater(values, n, threshold, out) >>> 0
+  }
+
+  countGreater(values: number, n: number, threshold: number): number {
+    return this.#exports.countGreater(values, n, threshold) >>> 0
+  }
+
+  histogramEncode(histogram: number, to: number, clear: boolean): number {
+    return this.#exports.histogramEncode(histogram, to, clear) >>> 0
+  }
+
+  histogramMerge(from: number, histogram: number): number {
+    return this.#exports.histogramMerge(from, histogram) >>> 0
+  }
+
+  histogramMergeMany(list: number, n: number, histogram: number): void {
+    this.#exports.histogramMergeMany(list, n, histogram)
+  }
+}
+
+/** The table of assembly/aggregate.ts, from the one of metrics/histogram. */
+function writeCells(u32: Uint32Array): void {
+  // Entry 0, for 0 ns, stays 0: bucket 0, and no duration carries into the next
+  for (let cell = 0; cell < CELL_ENTRIES - 1; cell++) {
+    const bucket = CELL_BUCKET[cell]!
+    const entry = CELLS_AT / 4 + 2 * (cell + 1)
+    u32[entry] = U32_MAX - Math.min(BUCKET_UPPER_NS[bucket]!, U32_MAX)
+    u32[entry + 1] = bucket
+  }
+}
+
+function decodeBase64(text: string): Uint8Array {
+  // Not every runtime has Buffer, and atob is slow
+  if (typeof Buffer !== 'undefined') return Buffer.from(text, 'base64')
+  return Uint8Array.from(atob(text), (character) => character.charCodeAt(0))
+}
