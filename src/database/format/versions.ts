@@ -1,0 +1,37 @@
+/**
+ * @module database/format/versions
+ * Every version number, magic number and codec number of the files on disk. Format v1; the full text is docs/format/.
+ *
+ * A version is raised when a reader of the older version would misread the file. A reader refuses a newer version
+ * with KRONICLER_VERSION and keeps reading every older one.
+ */
+
+export const DIRECTORY_VERSION = 1
+export const DICTIONARY_VERSION = 1
+export const WAL_VERSION = 1
+export const WAL_FRAME_VERSION = 1
+export const SEGMENT_VERSION = 1
+
+/** Magic numbers, u32 little-endian: the four letters stand in file order. */
+export const DICTIONARY_MAGIC = magicOf('KRDC')
+export const DICTIONARY_FRAME_MAGIC = magicOf('KRDF')
+export const WAL_MAGIC = magicOf('KRWL')
+export const WAL_FRAME_MAGIC = magicOf('KRWF')
+export const SEGMENT_MAGIC = magicOf('KRSG')
+export const SEGMENT_FOOTER_MAGIC = magicOf('KRSF')
+
+/** Codecs of a duration page: bits 0-3 of a chunk's codec byte. */
+export const DURATION_CODEC_PFOR = 0
+
+/** Codecs of a start page: bits 4-6 of a chunk's codec byte. */
+export const START_CODEC_PFOR = 0 // 32-bit gaps
+export const START_CODEC_VARINT = 1 // some gap is 2^32 µs or more
+
+/** Bit 7 of a chunk's codec byte: the duration page ends with a list of durations of 2^32 - 1 ns and more. */
+export const CHUNK_FLAG_LONG = 0x80
+
+function magicOf(letters: string): number {
+  let magic = 0
+  for (let i = 3; i >= 0; i--) magic = magic * 256 + letters.charCodeAt(i)
+  return magic
+}
