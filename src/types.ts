@@ -85,3 +85,13 @@ export interface Metrics {
   p99Ns: number
   p999Ns: number
 }
+
+/** How Kronicler itself is doing in this process. */
+export interface Health {
+  writer: 'idle' | 'running' | 'failed' | 'closing' | 'closed' // the background thread; idle: not started, or starting
+  directory: string | undefined // this process's own, once a row is stored
+  stored: number // rows in the log
+  queued: number // rows waiting to be stored
+  dropped: number // rows refused because the queue was full; they are in the metrics all the same
+  lastError: Error | undefined // the last failure inside Kronicler
+}

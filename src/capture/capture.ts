@@ -72,10 +72,11 @@ export function createCapture(names: FunctionNames, wrap: Wrap | undefined): Cap
     const key = String(context.name)
     const id = names.reserve(key)
     const completeName: FirstCall = (self) => {
-      const owner = ownerName(self, context)
+      const owner = ownerName(self, context, wrapper)
       if (owner !== '') names.rename(id, `${owner}.${key}`)
     }
-    return wrap(method, id, completeName)
+    const wrapper = wrap(method, id, completeName)
+    return wrapper
   }
 
   function wrapLegacyMethod(
@@ -199,19 +200,36 @@ function siteOf(frame: string): { file: string; line: string } | undefined {
   return match === null ? undefined : { file: match[1]!, line: match[2]! }
 }
 
-/** Name of the class whose prototype has the method; the receiver may be an instance of a subclass. */
-function ownerName(self: unknown, context: ClassMethodDecoratorContext): string {
+/**
+ * Name of the class that defines the method. The receiver may be an instance of a subclass, so the prototype that holds
+ * this very wrapper is looked for, then one that has the key at all (another decorator may stand outside of this one).
+ */
+function ownerName(
+  self: unknown,
+  context: ClassMethodDecoratorContext,
+  wrapper: AnyFunction,
+): string {
   try {
-    if (context.static) return typeof self === 'function' ? self.name : ''
-    if (!isObject(self)) return ''
-    let owner = Object.getPrototypeOf(self) as object | null
-    while (owner !== null && !context.private && !Object.hasOwn(owner, context.name)) {
-      owner = Object.getPrototypeOf(owner) as object | null
-    }
-    return owner?.constructor.name ?? ''
+    const chain = prototypeChain(context.static ? self : Object.getPrototypeOf(self))
+    const holder =
+      chain.find(
+        (link) => Object.getOwnPropertyDescriptor(link, context.name)?.value === wrapper,
+      ) ?? chain.find((link) => context.private || Object.hasOwn(link, context.name))
+    const owner: unknown = context.static ? holder : holder?.constructor
+    return typeof owner === 'function' ? owner.name : ''
   } catch {
     return '' // a receiver with hostile traps: the method's name alone will do
   }
+}
+
+function prototypeChain(start: unknown): object[] {
+  const chain: object[] = []
+  let link = start
+  while ((typeof link === 'object' && link !== null) || typeof link === 'function') {
+    chain.push(link)
+    link = Object.getPrototypeOf(link) as unknown
+  }
+  return chain
 }
 
 function isDecoratorContext(value: unknown): value is DecoratorContext {

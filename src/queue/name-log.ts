@@ -21,6 +21,8 @@ export type NameKind = typeof NAME_FUNCTION | typeof NAME_ERROR_TYPE
 /** Stands for every function, or error type, beyond the limit of its kind. */
 export const OVERFLOW_NAME = '(other)'
 export const OVERFLOW_ID = 1 // 0 means "no error" in an error column, so no name has it
+/** Ids of real names begin here: a kind of n names has ids below n + RESERVED_IDS. */
+export const RESERVED_IDS = OVERFLOW_ID + 1
 
 const LOCK = 0
 const USED = 1
@@ -115,8 +117,8 @@ export class NameLog {
   }
 
   #add(kind: NameKind, name: string): number {
-    const next = Math.max(Atomics.load(this.#words, NEXT_ID + kind), OVERFLOW_ID + 1)
-    const limitReached = next - OVERFLOW_ID > this.#limits[kind]!
+    const next = Math.max(Atomics.load(this.#words, NEXT_ID + kind), RESERVED_IDS)
+    const limitReached = next - RESERVED_IDS >= this.#limits[kind]!
     if (limitReached || !this.#append(kind, next, name)) return this.#overflow(kind)
     Atomics.store(this.#words, NEXT_ID + kind, next + 1)
     return next

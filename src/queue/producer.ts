@@ -30,8 +30,8 @@ export interface ProducerHooks {
   start(): void
   /** Rows wait: the ring is filling up, or the thread writes through. */
   pressure(): void
-  /** Whether a full ring will be drained before long; asked if a full ring is to block. */
-  drainExpected(): boolean
+  /** Whether to wait for room in a full ring: the overflow policy is to block, and a drain can be expected. */
+  mayWait(): boolean
   /** The ring is full and the row is refused: it counts, but it is not stored. */
   refused(functionId: number, durationNs: number, failed: boolean): void
 }
@@ -49,8 +49,8 @@ export interface Producer {
   failAsync(functionId: number, place: number, errorType: number): void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
   writeThrough(): void
-  /** From now on every row is refused. */
-  refuseAll(): void
+  /** From now on every row is refused; with `silently`, it is not even counted. */
+  refuseAll(silently?: boolean): void
   /** Rows ever written by this thread, modulo 2^32. */
   readonly head: number
 }
@@ -59,7 +59,6 @@ export interface Producer {
 export function createProducer(
   memory: SharedMemory,
   slot: number | undefined,
-  overflow: 'drop' | 'block',
   hooks: ProducerHooks,
 ): Producer {
   const now = process.hrtime.bigint
@@ -85,7 +84,7 @@ export function createProducer(
   let freeCount = 0
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
   let limit = head
-  let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
+  let mode: 'queue' | 'write-through' | 'refuse' | 'off' = slot === undefined ? 'refuse' : 'queue'
 
   function begin(): number {
     const d = depth
@@ -161,6 +160,7 @@ export function createProducer(
     const endNs = now()
     const startNs = startsOfCall[index]!
     if (head === limit && !makeRoom()) {
+      if (mode === 'off') return
       counters[droppedIndex] = counters[droppedIndex]! + 1
       hooks.refused(functionId & ~FAILED_BIT, Number(endNs - startNs), functionId < 0)
       return
@@ -182,13 +182,13 @@ export function createProducer(
 
   /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
   function makeRoom(): boolean {
-    if (mode === 'refuse') return false
+    if (mode === 'refuse' || mode === 'off') return false
     let pending = (head - Atomics.load(control, tailIndex)) | 0
     if (pending >= quarter) {
       hooks.pressure()
       pending = (head - Atomics.load(control, tailIndex)) | 0
     }
-    while (overflow === 'block' && pending >= capacity && hooks.drainExpected()) {
+    while (pending >= capacity && hooks.mayWait()) {
       Atomics.wait(control, tailIndex, (head - pending) | 0, 10)
       hooks.pressure()
       pending = (head - Atomics.load(control, tailIndex)) | 0
@@ -231,8 +231,8 @@ export function createProducer(
       if (mode === 'queue') mode = 'write-through'
       limit = head
     },
-    refuseAll() {
-      mode = 'refuse'
+    refuseAll(silently = false) {
+      mode = silently ? 'off' : 'refuse'
       limit = head
     },
     get head() {

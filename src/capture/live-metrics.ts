@@ -1,0 +1,100 @@
+/**
+ * @module capture/live-metrics
+ * A function's metrics at this very moment: what has been folded, what was refused by a full ring, and what is still
+ * queued. A program therefore always sees its own calls. Constant cost per function, bounded by the rings.
+ */
+import { MetricsAccumulator } from '../metrics/accumulator.ts'
+import { MetricsSlab } from '../metrics/slab.ts'
+import {
+  FAILED_BIT,
+  FOLD_SEQUENCE,
+  FUNCTION_ID_MASK,
+  headWord,
+  RECORD_SIZE_BYTES,
+  REFUSED_LOCK,
+  REFUSED_SEQUENCE,
+  SLOT_COUNT,
+  tailWord,
+  type SharedMemory,
+} from '../queue/layout.ts'
+import { acquireBriefly, release } from '../queue/lock.ts'
+import type { Metrics } from '../types.ts'
+
+const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
+/** A fold takes some microseconds; a reader that has waited this long reads what there is. */
+const PATIENCE_MS = 50
+
+export class LiveMetrics {
+  readonly #control: Int32Array
+  readonly #rings: Uint32Array[]
+  readonly #mask: number
+  readonly #folded: MetricsSlab
+  readonly #refused: MetricsSlab
+  readonly #accumulator = new MetricsAccumulator()
+  readonly #owner: number
+
+  constructor(memory: SharedMemory, maxFunctions: number, threadId: number) {
+    this.#control = new Int32Array(memory.control)
+    this.#rings = memory.rings.map((ring) => new Uint32Array(ring))
+    this.#mask = memory.rings[0]!.byteLength / RECORD_SIZE_BYTES - 1
+    this.#folded = new MetricsSlab(memory.folded, maxFunctions)
+    this.#refused = new MetricsSlab(memory.refused, maxFunctions)
+    this.#owner = threadId + 1
+  }
+
+  /** Counts a call that is not stored. Wait-free but for other threads that do the same at the same time. */
+  addRefused(functionId: number, durationNs: number, failed: boolean): void {
+    const held = acquireBriefly(this.#control, REFUSED_LOCK, this.#owner)
+    if (!held) return // a thread was terminated in here: the call is in the dropped counter all the same
+    Atomics.add(this.#control, REFUSED_SEQUENCE, 1)
+    this.#refused.fold(functionId, durationNs, failed)
+    Atomics.add(this.#control, REFUSED_SEQUENCE, 1)
+    release(this.#control, REFUSED_LOCK)
+  }
+
+  /** Metrics of the functions with these ids taken together; undefined if there are no calls. */
+  read(ids: readonly number[]): Metrics | undefined {
+    const deadline = Date.now() + PATIENCE_MS
+    let whole: boolean
+    do whole = this.#tryRead(ids)
+    while (!whole && Date.now() < deadline)
+    return this.#accumulator.calls === 0 ? undefined : this.#accumulator.toMetrics()
+  }
+
+  /** @returns false if a fold came in between, so that the numbers may not belong together */
+  #tryRead(ids: readonly number[]): boolean {
+    const foldSequence = Atomics.load(this.#control, FOLD_SEQUENCE)
+    const refusedSequence = Atomics.load(this.#control, REFUSED_SEQUENCE)
+    this.#accumulator.clear()
+    for (const id of ids) {
+      this.#folded.read(id, this.#accumulator)
+      this.#refused.read(id, this.#accumulator)
+    }
+    for (let slot = 0; slot < SLOT_COUNT; slot++) this.#readRing(slot, ids)
+    return (
+      (foldSequence & 1) === 0 &&
+      (refusedSequence & 1) === 0 &&
+      Atomics.load(this.#control, FOLD_SEQUENCE) === foldSequence &&
+      Atomics.load(this.#control, REFUSED_SEQUENCE) === refusedSequence
+    )
+  }
+
+  /**
+   * What is between tail and head is not folded yet. The ring's own thread may overwrite it only after the tail has
+   * moved on, which is a fold, which the sequence shows.
+   */
+  #readRing(slot: number, ids: readonly number[]): void {
+    const ring = this.#rings[slot]!
+    const head = Atomics.load(this.#control, headWord(slot))
+    const [onlyId] = ids
+    for (let i = Atomics.load(this.#control, tailWord(slot)); i !== head; i = (i + 1) | 0) {
+      const word = (i & this.#mask) * WORDS_PER_RECORD
+      const functionWord = ring[word + 4]!
+      const id = functionWord & FUNCTION_ID_MASK
+      if (id !== onlyId && !ids.includes(id)) continue
+      const high = ring[word + 3]! - ring[word + 1]!
+      const durationNs = high * 4294967296 + (ring[word + 2]! - ring[word]!)
+      this.#accumulator.add(Math.max(0, durationNs), functionWord >= FAILED_BIT)
+    }
+  }
+}

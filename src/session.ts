@@ -1,0 +1,235 @@
+/**
+ * @module session
+ * What one thread records with. The first thread of a process makes the shared memory and owns the background thread;
+ * the threads it starts join it through their environment data and use rings of their own.
+ */
+import { fileURLToPath } from 'node:url'
+import { setEnvironmentData, threadId } from 'node:worker_threads'
+import { createCapture, type Capture } from './capture/capture.ts'
+import { errorTypeName } from './capture/error-type.ts'
+import { LiveMetrics } from './capture/live-metrics.ts'
+import { createWrap } from './capture/wrap.ts'
+import { KroniclerError } from './errors.ts'
+import { settle, type Options, type Settings } from './internal/options.ts'
+import { slabSizeBytes } from './metrics/slab.ts'
+import {
+  createSharedMemory,
+  droppedCounter,
+  headWord,
+  SLOT_COUNT,
+  storedCounter,
+  tailWord,
+  type SharedMemory,
+} from './queue/layout.ts'
+import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
+import { claimSlot, createProducer, releaseSlot, type Producer } from './queue/producer.ts'
+import type { Health, Metrics } from './types.ts'
+import { installExitHooks } from './writer/exit-hooks.ts'
+import { WriterHost } from './writer/host.ts'
+import { nameLimits } from './writer/queue-writer.ts'
+import { WriterRemote } from './writer/remote.ts'
+
+/** Under which a thread finds the session of the thread that started it. */
+export const SESSION_KEY = 'kronicler.session'
+
+/** Address space for names; a page of it is used when it is reached. */
+const NAME_LOG_BYTES = 64 * 1024 * 1024
+
+export interface SharedSession {
+  memory: SharedMemory
+  settings: Pick<Settings, 'queueCapacity' | 'maxFunctions' | 'overflow'>
+}
+
+/** Options that decide how the shared memory looks, so they must be known before the first capture. */
+const MEMORY_OPTIONS = ['queueCapacity', 'maxFunctions', 'enabled'] as const
+
+export class Session {
+  readonly capture: Capture
+  readonly #memory: SharedMemory
+  readonly #control: Int32Array
+  readonly #counters: Float64Array
+  readonly #names: NameLog
+  readonly #metrics: LiveMetrics
+  readonly #producer: Producer
+  readonly #joined: boolean
+  #settings: Settings
+  #writer: WriterRemote
+  #started = false
+  #closed = false
+
+  /** @param shared the session of the thread that started this one, if it has one */
+  constructor(settings: Settings, shared: SharedSession | undefined) {
+    this.#joined = shared !== undefined
+    this.#settings = { ...settings, ...shared?.settings }
+    const { queueCapacity, maxFunctions } = this.#settings
+    const ids = maxFunctions + RESERVED_IDS
+    this.#memory =
+      shared?.memory ??
+      createSharedMemory(queueCapacity, { names: NAME_LOG_BYTES, slab: slabSizeBytes(ids) })
+    this.#control = new Int32Array(this.#memory.control)
+    this.#counters = new Float64Array(this.#memory.counters)
+    this.#names = new NameLog(this.#memory.names, nameLimits(maxFunctions), threadId)
+    this.#metrics = new LiveMetrics(this.#memory, ids, threadId)
+    this.#writer = new WriterRemote(this.#control)
+    const slot = claimSlot(this.#memory)
+    this.#producer = this.#createProducer(slot)
+    this.capture = this.#createCapture()
+    if (this.#joined) this.#leaveAtExit(slot)
+    else this.#found()
+  }
+
+  /**
+   * Changes options before the first call.
+   *
+   * @throws {KroniclerError} KRONICLER_STARTED: it is too late for one of them
+   */
+  reconfigure(options: Options): void {
+    const late = this.#started
+      ? Object.keys(options)[0]
+      : MEMORY_OPTIONS.find((name) => options[name] !== undefined)
+    if (late !== undefined) {
+      const moment = this.#started ? 'the first captured call' : 'the first capture'
+      throw new KroniclerError('KRONICLER_STARTED', `${late} must be configured before ${moment}`)
+    }
+    this.#settings = {
+      ...this.#settings,
+      ...settle({ ...this.#settings, ...options }, process.env),
+    }
+  }
+
+  getMetrics(name: string): Metrics | undefined {
+    const ids = this.#names.idsOf(NAME_FUNCTION, name)
+    return ids === undefined ? undefined : this.#metrics.read(ids)
+  }
+
+  /** All functions that have been called, in the order in which they were captured. */
+  *metrics(): IterableIterator<[string, Metrics]> {
+    for (const name of [...this.#names.names(NAME_FUNCTION)]) {
+      const metrics = this.getMetrics(name)
+      if (metrics !== undefined) yield [name, metrics]
+    }
+  }
+
+  async flush(): Promise<boolean> {
+    const heads = this.#ringWords(headWord)
+    // a tail may be past the head read above: the distance is then negative
+    const queued = (): boolean =>
+      this.#ringWords(tailWord).some((tail, slot) => ((heads[slot]! - tail) | 0) > 0)
+    return this.#started || queued() ? this.#writer.flush(queued) : true
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    this.#closed = true
+    this.#producer.refuseAll()
+    if (this.#writer instanceof WriterHost) await this.#writer.close()
+    else await this.flush()
+  }
+
+  health(): Health {
+    const heads = this.#ringWords(headWord)
+    const tails = this.#ringWords(tailWord)
+    const host = this.#writer instanceof WriterHost ? this.#writer : undefined
+    return {
+      writer: this.#writer.status,
+      directory: host?.directoryPath,
+      stored: this.#sumOfCounters(storedCounter),
+      queued: heads.reduce((sum, head, slot) => sum + ((head - tails[slot]!) | 0), 0),
+      dropped: this.#sumOfCounters(droppedCounter),
+      lastError: host?.lastError,
+    }
+  }
+
+  /** First thread of the process: others may join, the background thread starts soon, the exit is watched. */
+  #found(): void {
+    const { queueCapacity, maxFunctions, overflow } = this.#settings
+    const shared: SharedSession = {
+      memory: this.#memory,
+      settings: { queueCapacity, maxFunctions, overflow },
+    }
+    setEnvironmentData(SESSION_KEY, shared as never)
+    setImmediate(() => {
+      this.#start()
+    }).unref()
+    installExitHooks({
+      onExit: () => {
+        this.#drainAtExit()
+        this.#producer.writeThrough()
+      },
+      onSignal: () => {
+        this.#drainAtExit()
+      },
+      signals: () => this.#settings.signals,
+    })
+  }
+
+  /** At the first call, or when the event loop turns, whichever comes first. */
+  #start(): void {
+    if (this.#started) return
+    this.#started = true
+    if (this.#joined) return
+    const host = this.#createHost()
+    this.#writer = host
+    host.start()
+  }
+
+  #drainAtExit(): void {
+    // never started: only threads that joined may have queued anything
+    if (!(this.#writer instanceof WriterHost)) this.#writer = this.#createHost()
+    ;(this.#writer as WriterHost).drainNow()
+  }
+
+  #createHost(): WriterHost {
+    const { directory, sync, segmentRows, intervalMs, maxFunctions, onError } = this.#settings
+    const setup = { memory: this.#memory, directory, sync, segmentRows, intervalMs, maxFunctions }
+    const threadFile = fileURLToPath(new URL('./writer-thread.cjs', import.meta.url))
+    return new WriterHost(setup, threadId, threadFile, onError)
+  }
+
+  #createProducer(slot: number | undefined): Producer {
+    return createProducer(this.#memory, slot, {
+      start: () => {
+        this.#start()
+      },
+      pressure: () => {
+        this.#writer.relieve()
+      },
+      mayWait: () => this.#settings.overflow === 'block' && this.#writer.storing,
+      refused: (id, durationNs, failed) => {
+        this.#metrics.addRefused(id, durationNs, failed)
+      },
+    })
+  }
+
+  #createCapture(): Capture {
+    const names = this.#names
+    const wrap = createWrap(this.#producer, {
+      errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
+    })
+    const functionNames = {
+      idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
+      reserve: (name: string) => names.reserve(NAME_FUNCTION, name),
+      rename: (id: number, name: string) => {
+        names.rename(NAME_FUNCTION, id, name)
+      },
+    }
+    return createCapture(functionNames, wrap)
+  }
+
+  #leaveAtExit(slot: number | undefined): void {
+    if (slot === undefined) return
+    process.once('exit', () => {
+      releaseSlot(this.#memory, slot)
+    })
+  }
+
+  #ringWords(word: (slot: number) => number): number[] {
+    return this.#memory.rings.map((_, slot) => Atomics.load(this.#control, word(slot)))
+  }
+
+  #sumOfCounters(counter: (slot: number) => number): number {
+    let sum = 0
+    for (let slot = 0; slot < SLOT_COUNT; slot++) sum += this.#counters[counter(slot)]!
+    return sum
+  }
+}

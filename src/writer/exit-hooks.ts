@@ -1,0 +1,41 @@
+/**
+ * @module writer/exit-hooks
+ * The ways in which a process ends while its code still runs.
+ */
+
+const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
+
+/**
+ * Calls `onExit` when the process exits: at its natural end, by `process.exit()`, by an uncaught exception. With
+ * `signals`, calls `onSignal` on SIGTERM, SIGINT and SIGHUP; where nobody else listens, the signal then does what it
+ * would have done.
+ */
+export function installExitHooks(hooks: {
+  onExit: () => void
+  onSignal: () => void
+  signals: () => boolean // asked when the event loop first turns: it may still be configured until then
+}): void {
+  const owner = realProcess()
+  owner.on('exit', hooks.onExit)
+  setImmediate(() => {
+    if (hooks.signals()) listenToSignals(owner, hooks.onSignal)
+  }).unref()
+}
+
+function listenToSignals(owner: NodeJS.Process, onSignal: () => void): void {
+  for (const signal of SIGNALS) {
+    const listener = (): void => {
+      onSignal()
+      if (owner.listenerCount(signal) > 1) return
+      owner.removeListener(signal, listener)
+      owner.kill(owner.pid, signal)
+    }
+    owner.on(signal, listener)
+  }
+}
+
+/** Test runners give modules a copy of `process` whose events never come. */
+function realProcess(): NodeJS.Process {
+  const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => NodeJS.Process }
+  return getBuiltinModule?.('node:process') ?? process
+}

@@ -1,0 +1,187 @@
+/**
+ * @module writer/host
+ * The side of the thread that owns the background thread: starts it, restarts it, and stands in for it where there is
+ * none. Whoever exits drains: the last rows never depend on a thread that may be gone.
+ */
+import { Worker } from 'node:worker_threads'
+import { KroniclerError, type ErrorCode } from '../errors.ts'
+import {
+  LOCK,
+  WRITER,
+  WRITER_CLOSED,
+  WRITER_CLOSING,
+  WRITER_FAILED,
+  WRITER_NONE,
+} from '../queue/layout.ts'
+import { releaseDead } from '../queue/lock.ts'
+import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
+import { WriterRemote } from './remote.ts'
+
+/** How long the exiting thread waits for the background thread to finish a batch. */
+const EXIT_LOCK_TIMEOUT_MS = 2000
+const CLOSE_TIMEOUT_MS = 60_000
+/** After a failed write of this thread, until its next attempt. */
+const RETRY_MS = 1000
+const FIRST_RESTART_MS = 1000
+const LONGEST_RESTART_MS = 60_000
+
+type Message = { ready: true } | { code: ErrorCode; message: string }
+
+export class WriterHost extends WriterRemote {
+  readonly #setup: WriterSetup
+  readonly #threadFile: string
+  readonly #writer: QueueWriter
+  readonly #onError: (error: Error) => void
+  readonly #reported = new Set<string>()
+  #worker: Worker | undefined
+  #retryAtMs = 0
+  #restartMs = FIRST_RESTART_MS
+  #lastError: Error | undefined
+
+  /** @param threadFile of the background thread's code */
+  constructor(
+    setup: WriterSetup,
+    threadId: number,
+    threadFile: string,
+    onError: (error: Error) => void,
+  ) {
+    super(new Int32Array(setup.memory.control))
+    this.#setup = setup
+    this.#threadFile = threadFile
+    this.#writer = new QueueWriter(setup, threadId)
+    this.#onError = onError
+  }
+
+  /** Starts the background thread. Never throws; a thread that cannot start is reported, and tried again later. */
+  start(): void {
+    try {
+      const worker = new Worker(this.#threadFile, {
+        name: 'kronicler-writer',
+        workerData: this.#setup,
+        execArgv: [], // no preloaded modules, no inspector of the application's
+        env: {},
+      })
+      worker.unref()
+      const owner = worker.threadId + 1
+      worker.on('message', (message: Message) => {
+        this.#receive(message)
+      })
+      worker.on('error', (error) => {
+        this.#reportThread(error.message, error)
+      })
+      worker.on('exit', () => {
+        this.#onThreadExit(owner)
+      })
+      this.#worker = worker
+    } catch (error) {
+      Atomics.store(this.control, WRITER, WRITER_FAILED)
+      this.#reportThread(error instanceof Error ? error.message : String(error), error)
+      this.#restartLater()
+    }
+  }
+
+  /** While there is no background thread yet, the rows are stored here: a few milliseconds in a quarter of a ring. */
+  override relieve(): void {
+    if (this.status === 'idle') this.#drainHere(0)
+    else super.relieve()
+  }
+
+  /** Stores everything that is queued, by this thread. Never throws. For the end of the process. */
+  drainNow(): void {
+    this.#retryAtMs = 0
+    this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+  }
+
+  /** Has the background thread store and seal everything and end, and closes the files. */
+  async close(): Promise<void> {
+    const worker = this.#worker
+    const { status } = this
+    if (worker !== undefined && (status === 'running' || status === 'idle')) {
+      Atomics.store(this.control, WRITER, WRITER_CLOSING)
+      worker.ref()
+      const ended = new Promise((resolve) => worker.once('exit', resolve))
+      this.wake()
+      const timeout = sleepUnref(CLOSE_TIMEOUT_MS)
+      await Promise.race([ended, timeout])
+    }
+    this.drainNow()
+    Atomics.store(this.control, WRITER, WRITER_CLOSED)
+    this.#writer.exclusively(EXIT_LOCK_TIMEOUT_MS, () => this.#writer.directory?.close())
+  }
+
+  get lastError(): Error | undefined {
+    return this.#lastError
+  }
+
+  /** The writer's own directory, undefined before the first row is stored. */
+  get directoryPath(): string | undefined {
+    return this.#writer.directory?.path
+  }
+
+  protected override hasten(): void {
+    if (this.status === 'running' || this.status === 'closing') this.wake()
+    else this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+  }
+
+  #drainHere(timeoutMs: number): void {
+    if (this.#retryAtMs !== 0 && Date.now() < this.#retryAtMs) return
+    try {
+      this.#writer.drain(timeoutMs)
+      this.#retryAtMs = 0
+    } catch (error) {
+      this.#retryAtMs = Date.now() + RETRY_MS
+      this.#report(toKroniclerError(error))
+    }
+  }
+
+  #receive(message: Message): void {
+    if ('ready' in message) this.#restartMs = FIRST_RESTART_MS
+    else this.#report(new KroniclerError(message.code, message.message))
+  }
+
+  /** The thread has ended: as asked, or it died, perhaps with the lock. */
+  #onThreadExit(owner: number): void {
+    this.#worker = undefined
+    releaseDead(this.control, LOCK, owner)
+    if (this.status === 'closing' || this.status === 'closed') return
+    Atomics.store(this.control, WRITER, WRITER_FAILED)
+    this.#reportThread('it ended unexpectedly')
+    this.#restartLater()
+  }
+
+  #restartLater(): void {
+    const timer = setTimeout(() => {
+      if (
+        Atomics.compareExchange(this.control, WRITER, WRITER_FAILED, WRITER_NONE) === WRITER_FAILED
+      ) {
+        this.start()
+      }
+    }, this.#restartMs)
+    timer.unref()
+    this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
+  }
+
+  #reportThread(reason: string, cause?: unknown): void {
+    const message = `the background thread failed and will be restarted: ${reason}`
+    this.#report(new KroniclerError('KRONICLER_WRITER', message, { cause }))
+  }
+
+  /** Tells each kind of failure once. Nothing that the listener throws reaches the application. */
+  #report(error: KroniclerError): void {
+    this.#lastError = error
+    if (this.#reported.has(error.code)) return
+    this.#reported.add(error.code)
+    try {
+      this.#onError(error)
+    } catch {
+      // a broken listener must not break the application
+    }
+  }
+}
+
+/** A limit that does not itself keep the process alive. */
+function sleepUnref(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => {
+    setTimeout(resolve, milliseconds).unref()
+  })
+}

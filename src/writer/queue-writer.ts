@@ -1,0 +1,167 @@
+/**
+ * @module writer/queue-writer
+ * Everything that the background thread and the application's thread do in the same way: take the lock, open the
+ * writer's directory if this is the first row, drain, keep the count of refused rows on disk.
+ */
+import { DirectoryWriter, WRITER_STATE } from '../database/directory-writer.ts'
+import { writeCounters } from '../database/counter-file.ts'
+import { KroniclerError } from '../errors.ts'
+import type { SyncPolicy } from '../internal/options.ts'
+import {
+  droppedCounter,
+  FAILED_DRAINS,
+  LOCK,
+  SLOT_COUNT,
+  type SharedMemory,
+} from '../queue/layout.ts'
+import { acquire, release } from '../queue/lock.ts'
+import { NameLog, RESERVED_IDS } from '../queue/name-log.ts'
+import { tieClockRoughly } from './clock.ts'
+import { Drain } from './drain.ts'
+
+/** What a thread needs to take part; can be sent to a thread as it is. */
+export interface WriterSetup {
+  memory: SharedMemory
+  directory: string
+  sync: SyncPolicy
+  segmentRows: number
+  intervalMs: number
+  maxFunctions: number
+}
+
+/** Class names of errors: as many as fit the log's column. */
+export const MAX_ERROR_TYPES = 60_000
+
+export class QueueWriter {
+  readonly #setup: WriterSetup
+  readonly #owner: number
+  readonly #control: Int32Array
+  readonly #counters: Float64Array
+  readonly #state: Float64Array
+  readonly #drain: Drain
+  #directory: DirectoryWriter | undefined
+  #droppedOnDisk = 0
+
+  /** @param threadId of the calling thread, as worker_threads has it */
+  constructor(setup: WriterSetup, threadId: number) {
+    const { memory, maxFunctions } = setup
+    this.#setup = setup
+    this.#owner = threadId + 1
+    this.#control = new Int32Array(memory.control)
+    this.#counters = new Float64Array(memory.counters)
+    this.#state = new Float64Array(memory.directoryState)
+    const names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
+    this.#drain = new Drain(memory, names, maxFunctions + RESERVED_IDS, () => this.#openDirectory())
+  }
+
+  /** The open directory, undefined before the first row. */
+  get directory(): DirectoryWriter | undefined {
+    if (this.#directory === undefined && this.#state[WRITER_STATE.open] === 1) this.#openDirectory()
+    return this.#directory
+  }
+
+  /** Whether any row waits in a ring. */
+  get pending(): boolean {
+    return this.#drain.pending
+  }
+
+  /**
+   * Stores what is queued.
+   *
+   * @param timeoutMs how long to wait for the lock
+   * @param onBatch   called, without the lock, between batches; returning false ends the drain
+   * @returns rows stored, or undefined if another thread kept the lock
+   * @throws {KroniclerError} KRONICLER_IO; the rows stay queued
+   */
+  drain(timeoutMs: number, onBatch?: () => boolean): number | undefined {
+    let stored = 0
+    for (;;) {
+      if (!acquire(this.#control, LOCK, this.#owner, timeoutMs)) return undefined
+      let batch: number
+      try {
+        batch = this.#drain.drainOnce()
+        if (batch > 0 && this.#setup.sync === 'batch') this.#directory!.sync()
+        this.#storeCounters()
+        Atomics.store(this.#control, FAILED_DRAINS, 0)
+      } catch (error) {
+        Atomics.add(this.#control, FAILED_DRAINS, 1)
+        throw toKroniclerError(error)
+      } finally {
+        release(this.#control, LOCK)
+      }
+      stored += batch
+      if (batch === 0 || onBatch?.() === false) return stored
+    }
+  }
+
+  /** Runs `work` while no other thread drains. @returns undefined if another thread kept the lock */
+  exclusively<T>(timeoutMs: number, work: () => T): T | undefined {
+    if (!acquire(this.#control, LOCK, this.#owner, timeoutMs)) return undefined
+    try {
+      return work()
+    } finally {
+      release(this.#control, LOCK)
+    }
+  }
+
+  /** Rows refused by all threads since the process began. */
+  get dropped(): number {
+    let dropped = 0
+    for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += this.#counters[droppedCounter(slot)]!
+    return dropped
+  }
+
+  #storeCounters(): void {
+    const dropped = this.dropped
+    if (dropped === this.#droppedOnDisk || this.#directory === undefined) return
+    writeCounters(this.#directory.path, { dropped })
+    this.#droppedOnDisk = dropped
+  }
+
+  /** The caller holds the lock, or the directory is open already. */
+  #openDirectory(): DirectoryWriter {
+    if (this.#directory !== undefined) return this.#directory
+    const { memory, directory } = this.#setup
+    const path = new SharedText(memory.directoryPath)
+    if (this.#state[WRITER_STATE.open] === 1) {
+      this.#directory = DirectoryWriter.attach(path.read(), { state: this.#state })
+    } else {
+      tieClockRoughly(new Float64Array(memory.clock))
+      const created = DirectoryWriter.create(directory, { state: this.#state })
+      path.write(created.path)
+      this.#directory = created
+    }
+    return this.#directory
+  }
+}
+
+export function nameLimits(maxFunctions: number): { functions: number; errorTypes: number } {
+  return { functions: maxFunctions, errorTypes: MAX_ERROR_TYPES }
+}
+
+export function toKroniclerError(error: unknown): KroniclerError {
+  if (error instanceof KroniclerError) return error
+  const message = error instanceof Error ? error.message : String(error)
+  return new KroniclerError('KRONICLER_WRITER', message, { cause: error })
+}
+
+/** A text in shared memory: u32 byte length, then UTF-8. */
+class SharedText {
+  readonly #bytes: Uint8Array
+  readonly #length: Uint32Array
+
+  constructor(memory: SharedArrayBuffer) {
+    this.#length = new Uint32Array(memory, 0, 1)
+    this.#bytes = new Uint8Array(memory, 4)
+  }
+
+  write(text: string): void {
+    const bytes = Buffer.from(text, 'utf8')
+    this.#bytes.set(bytes)
+    this.#length[0] = bytes.length
+  }
+
+  read(): string {
+    return Buffer.from(this.#bytes.slice(0, this.#length[0])).toString('utf8')
+  }
+}
