@@ -77,6 +77,7 @@ class FallbackKernels extends KernelMemory implements Kernels {
     const { u8, u32, view } = this
     const blocks = Math.ceil(n / BLOCK_VALUES)
     const limit = u8.length - SLACK_SIZE_BYTES
+    if (from > limit) return 0
     let pointer = from + 2 * blocks
     for (let block = 0; block < blocks; block++) {
       if (pointer > limit) return 0

@@ -50,6 +50,7 @@ export function pforEncode(from: usize, n: u32, base: u32, to: usize): usize {
 
 export function pforDecode(from: usize, n: u32, base: u32, to: usize): usize {
   const limit = readLimit()
+  if (from > limit) return 0
   const blocks = (n + 127) >> 7
   let header = from
   let pointer = from + (<usize>blocks << 1)
