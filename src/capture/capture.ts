@@ -132,7 +132,7 @@ export function createCapture(names: FunctionNames, wrap: Wrap | undefined): Cap
       })
     }
     if (args.length <= 1 && typeof first !== 'function') {
-      const options = typeof first === 'string' ? { name: first } : (first ?? {})
+      const options = typeof first === 'string' ? { name: first } : first === undefined ? {} : first
       const settled = validated(options)
       return (...decorated: unknown[]) => decorate(settled, decorated)
     }

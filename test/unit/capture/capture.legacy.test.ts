@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest'
+import { fakeRecorder } from './fake-recorder.ts'
+
+const { capture, taken } = fakeRecorder()
+
+class Orders {
+  readonly prefix = 'order '
+
+  @capture
+  find(id: number): string {
+    return this.prefix + id
+  }
+
+  @capture('load order')
+  async load(id: number): Promise<number> {
+    return Promise.resolve(id)
+  }
+
+  @capture
+  static all(): string[] {
+    return ['a']
+  }
+}
+
+test('an experimental method decorator records under Class.method', async () => {
+  expect(new Orders().find(3)).toBe('order 3')
+  expect(await new Orders().load(4)).toBe(4)
+  expect(Orders.all()).toEqual(['a'])
+  expect(taken().map((call) => call.name)).toEqual(['Orders.find', 'load order', 'Orders.all'])
+})
+
+test('a decorated field fails at definition, with the way out', () => {
+  expect(() => {
+    class Wrong {
+      // @ts-expect-error -- a field has no descriptor
+      @capture field = (): number => 1
+    }
+    return Wrong
+  }).toThrow(/the field field cannot be decorated; write field = capture/)
+})
