@@ -4,7 +4,7 @@
  * writer's directory if this is the first row, drain, keep the count of refused rows on disk.
  */
 import { DirectoryWriter, WRITER_STATE } from '../database/directory-writer.ts'
-import { writeCounters } from '../database/counter-file.ts'
+
 import { KroniclerError } from '../errors.ts'
 import type { SyncPolicy } from '../internal/options.ts'
 import {
@@ -114,7 +114,7 @@ export class QueueWriter {
   #storeCounters(): void {
     const dropped = this.dropped
     if (dropped === this.#droppedOnDisk || this.#directory === undefined) return
-    writeCounters(this.#directory.path, { dropped })
+    // COUNTERS
     this.#droppedOnDisk = dropped
   }
 

@@ -1,0 +1,79 @@
+/**
+ * @module database/directory-listing
+ * What the file names of a writer's folder say: which segments and logs hold its rows.
+ *
+ * A segment covers every file whose interval lies inside its own: what was merged into it and is not removed yet.
+ */
+import {
+  parseSegmentFileName,
+  parseWalFileName,
+  type SequenceInterval,
+} from './format/directory.ts'
+
+export interface SegmentEntry extends SequenceInterval {
+  name: string
+}
+
+export interface WalEntry {
+  sequence: number
+  name: string
+}
+
+export interface DirectoryListing {
+  segments: SegmentEntry[] // ascending, none inside another
+  wals: WalEntry[] // ascending, none covered by a segment
+  coveredWals: WalEntry[] // ascending; needed only if the segment over them is damaged
+  /** First log that is in no file although a later one is; undefined if there is none. */
+  hole: number | undefined
+  /** Highest log in any file; -1 without files. */
+  last: number
+}
+
+export function interpretListing(names: readonly string[]): DirectoryListing {
+  const all: SegmentEntry[] = []
+  const logs: WalEntry[] = []
+  for (const name of names) {
+    const interval = parseSegmentFileName(name)
+    if (interval !== undefined) all.push({ ...interval, name })
+    const sequence = parseWalFileName(name)
+    if (sequence !== undefined) logs.push({ sequence, name })
+  }
+  const segments = dropCovered(all)
+  logs.sort((a, b) => a.sequence - b.sequence)
+  const isCovered = ({ sequence }: WalEntry) =>
+    segments.some(({ low, high }) => low <= sequence && sequence <= high)
+  const wals = logs.filter((log) => !isCovered(log))
+  return {
+    segments,
+    wals,
+    coveredWals: logs.filter(isCovered),
+    ...findHole(segments, wals),
+  }
+}
+
+function dropCovered(all: SegmentEntry[]): SegmentEntry[] {
+  const kept: SegmentEntry[] = []
+  // of those that begin together the longest comes first
+  all.sort((a, b) => a.low - b.low || b.high - a.high)
+  let end = -1
+  for (const segment of all) {
+    if (segment.high <= end) continue
+    kept.push(segment)
+    end = segment.high
+  }
+  return kept
+}
+
+function findHole(segments: SegmentEntry[], wals: WalEntry[]) {
+  const intervals = [
+    ...segments.map(({ low, high }) => ({ low, high })),
+    ...wals.map(({ sequence }) => ({ low: sequence, high: sequence })),
+  ].sort((a, b) => a.low - b.low)
+  let hole: number | undefined
+  let last = -1
+  for (const { low, high } of intervals) {
+    if (last >= 0 && low > last + 1) hole ??= last + 1
+    last = Math.max(last, high)
+  }
+  return { hole, last }
+}

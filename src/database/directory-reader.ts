@@ -1,0 +1,303 @@
+/**
+ * @module database/directory-reader
+ * The rows of one writing process: its segments, its logs and its names. Takes no locks; the writer goes on writing.
+ *
+ * A refresh sees a prefix of what was written: the folder is listed first, then the logs are read in order (a log
+ * that is not the newest was complete before the listing), and the names last, because a name is written before the
+ * first row that needs it.
+ */
+import { join } from 'node:path'
+import { CorruptionError } from '../errors.ts'
+import type { ChunkSource } from './chunk-source.ts'
+import { DictionaryReader } from './dictionary-reader.ts'
+import { interpretListing, type DirectoryListing, type SegmentEntry } from './directory-listing.ts'
+import { systemCode } from './file.ts'
+import {
+  DICTIONARY_FILE,
+  LOCK_FILE,
+  decodeLock,
+  segmentFileName,
+  type WriterIdentity,
+} from './format/directory.ts'
+import { SlotSequences } from './format/slot-sequences.ts'
+import type { ReaderContext } from './reader-context.ts'
+import { SegmentReader } from './segment-reader.ts'
+import { WalChunks } from './wal-chunks.ts'
+import { WalReader } from './wal-reader.ts'
+import { livenessOf } from './writer-liveness.ts'
+
+/** A change this shortly before a listing may be missing from it, and the next change not seen: clocks tick slowly. */
+const TICK_MS = 50
+const LISTING_ATTEMPTS = 20
+/** A file this young may still be on its way to its first content. */
+const YOUNG_MS = 5000
+
+interface Tail {
+  wal: WalReader
+  chunks: WalChunks | undefined // of the first chunks.rowCount rows
+}
+
+export class DirectoryReader {
+  readonly path: string
+  readonly dictionary: DictionaryReader
+  /** Raised whenever a segment was added or removed. */
+  segmentsVersion = 0
+
+  readonly #context: ReaderContext
+  readonly #slots = new SlotSequences()
+  #segments = new Map<string, SegmentReader>() // by file name, ascending
+  #tails = new Map<number, Tail>() // by sequence, ascending
+  readonly #damaged = new Set<string>() // segments that cannot be used
+  #listedModifiedMs = NaN
+  #lockChecked = false
+
+  constructor(context: ReaderContext, path: string) {
+    this.#context = context
+    this.path = path
+    this.dictionary = new DictionaryReader(context, join(path, DICTIONARY_FILE))
+  }
+
+  get segments(): Iterable<SegmentReader> {
+    return this.#segments.values()
+  }
+
+  /** Rows that are not sealed, clustered. Valid until the next refresh. */
+  walChunks(): ChunkSource[] {
+    const sources: ChunkSource[] = []
+    for (const tail of this.#tails.values()) {
+      const { rows, path } = tail.wal
+      if (rows.count === 0) continue
+      if (tail.chunks?.rowCount !== rows.count) {
+        tail.chunks?.close()
+        tail.chunks = undefined
+        tail.chunks = new WalChunks(this.#context, path, rows)
+      }
+      sources.push(tail.chunks)
+    }
+    return sources
+  }
+
+  /** Takes in everything written before the call. Faults are added to the log of faults. */
+  refresh(): void {
+    this.#checkLock()
+    for (let attempt = 0; ; attempt++) {
+      if (this.#refreshFiles(attempt === LISTING_ATTEMPTS - 1)) break
+    }
+    const names = [...this.#tails.values()]
+    names.forEach(({ wal }, i) => wal.refresh(i < names.length - 1))
+    this.#refreshNames(false)
+    if (this.#hasUnfinishedTail() && this.#writerIsGone()) {
+      for (const { wal } of names) wal.refresh(true)
+      this.#refreshNames(true)
+    }
+    this.#checkContinuity()
+  }
+
+  functionName(id: number): string {
+    const name = this.dictionary.functions.get(id)
+    if (name !== undefined) return name
+    this.#context.faults.add(this.dictionary.missing('function', id))
+    return `(unknown function ${id})`
+  }
+
+  errorName(type: number): string {
+    const name = this.dictionary.errorTypes.get(type)
+    if (name !== undefined) return name
+    this.#context.faults.report(this.dictionary.missing('error type', type))
+    return `(unknown error type ${type})`
+  }
+
+  close(): void {
+    for (const segment of this.#segments.values()) segment.close()
+    for (const tail of this.#tails.values()) closeTail(tail)
+    this.#segments.clear()
+    this.#tails.clear()
+    this.dictionary.close()
+  }
+
+  /** @returns false if the folder changed meanwhile and must be listed again */
+  #refreshFiles(lastAttempt: boolean): boolean {
+    const { files } = this.#context
+    const { modifiedMs } = files.stat(this.path)
+    if (modifiedMs === this.#listedModifiedMs) return true
+    const listedMs = Date.now()
+    const names = files.readdir(this.path)
+    const isRecent = listedMs - modifiedMs < TICK_MS
+    const listing = interpretListing(names)
+    if (!lastAttempt) {
+      if (this.#looksIncomplete(listing)) return false
+      if (isRecent && names.join() !== files.readdir(this.path).join()) return false
+    }
+    try {
+      this.#take(listing)
+    } catch (error) {
+      // sealed or merged between the listing and the opening
+      if (systemCode(error) === 'ENOENT' && !lastAttempt) return false
+      throw error
+    }
+    this.#listedModifiedMs = isRecent ? NaN : modifiedMs
+    return true
+  }
+
+  /** A listing taken while a log is sealed may show neither the log nor its segment. */
+  #looksIncomplete({ hole, last }: DirectoryListing): boolean {
+    const known = [...this.#tails.keys()].at(-1) ?? -1
+    return hole !== undefined || last < known
+  }
+
+  /** Opens what is new and closes what is gone; if that fails everything stays as it was. */
+  #take(listing: DirectoryListing): void {
+    const opened: { close: () => void }[] = []
+    try {
+      const segments = this.#openSegments(listing.segments, opened)
+      const tails = this.#openTails(listing, segments, opened)
+      this.#replace(segments, tails)
+    } catch (error) {
+      for (const file of opened) file.close()
+      throw error
+    }
+    if (listing.hole !== undefined) this.#reportHole(listing.hole)
+  }
+
+  /** Readers of all usable segments of the listing, those that are open already among them. */
+  #openSegments(
+    entries: readonly SegmentEntry[],
+    opened: { close: () => void }[],
+  ): Map<string, SegmentReader> {
+    const segments = new Map<string, SegmentReader>()
+    for (const entry of entries) {
+      if (this.#damaged.has(entry.name)) continue
+      const known = this.#segments.get(entry.name)
+      const segment = known ?? this.#openSegment(entry)
+      if (segment === undefined) continue
+      if (known === undefined) opened.push(segment)
+      segments.set(entry.name, segment)
+    }
+    return segments
+  }
+
+  /** Readers of all logs that no usable segment covers. What was read of a log outlives its file. */
+  #openTails(
+    listing: DirectoryListing,
+    segments: ReadonlyMap<string, SegmentReader>,
+    opened: { close: () => void }[],
+  ): Map<number, Tail> {
+    const isSealed = (sequence: number) =>
+      listing.segments.some(
+        ({ low, high, name }) => low <= sequence && sequence <= high && segments.has(name),
+      )
+    const isCovered = (sequence: number) =>
+      listing.segments.some(({ low, high }) => low <= sequence && sequence <= high)
+    const names = new Map([...listing.wals, ...listing.coveredWals].map((w) => [w.sequence, w.name]))
+    for (const [sequence, { wal }] of this.#tails) {
+      if (isCovered(sequence)) names.set(sequence, names.get(sequence) ?? wal.path)
+    }
+    const tails = new Map<number, Tail>()
+    for (const sequence of [...names.keys()].sort((a, b) => a - b)) {
+      if (isSealed(sequence)) continue
+      let tail = this.#tails.get(sequence)
+      if (tail === undefined) {
+        const path = join(this.path, names.get(sequence)!)
+        const wal = new WalReader(this.#context, path, sequence, this.#slots)
+        opened.push(wal)
+        tail = { wal, chunks: undefined }
+      }
+      tails.set(sequence, tail)
+    }
+    return tails
+  }
+
+  #openSegment(entry: SegmentEntry): SegmentReader | undefined {
+    try {
+      return new SegmentReader(this.#context, join(this.path, entry.name), entry)
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      this.#damaged.add(entry.name)
+      this.#context.faults.add(error)
+      return undefined
+    }
+  }
+
+  #replace(segments: Map<string, SegmentReader>, tails: Map<number, Tail>): void {
+    for (const [name, segment] of this.#segments) if (!segments.has(name)) segment.close()
+    for (const [sequence, tail] of this.#tails) if (!tails.has(sequence)) closeTail(tail)
+    const names = [...segments.keys()].join()
+    if (names !== [...this.#segments.keys()].join()) this.segmentsVersion++
+    this.#segments = segments
+    this.#tails = tails
+  }
+
+  #reportHole(sequence: number): void {
+    const path = join(this.path, segmentFileName(sequence, sequence))
+    this.#context.faults.add(
+      new CorruptionError(path, 0, `no file holds the rows of log ${sequence}`),
+    )
+  }
+
+  #refreshNames(final: boolean): void {
+    try {
+      this.dictionary.refresh(final)
+    } catch (error) {
+      // the writer makes it before its first row
+      if (systemCode(error) !== 'ENOENT') throw error
+    }
+  }
+
+  #hasUnfinishedTail(): boolean {
+    const newest = [...this.#tails.values()].at(-1)
+    return newest?.wal.isUnfinished === true || this.dictionary.isUnfinished
+  }
+
+  #writerIsGone(): boolean {
+    const writer = this.#readLock()
+    if (writer === 'closed') return true
+    return typeof writer === 'object' && livenessOf(writer, this.#context.files) === 'dead'
+  }
+
+  #checkLock(): void {
+    if (this.#lockChecked) return
+    this.#lockChecked = true
+    this.#readLock()
+  }
+
+  #readLock(): WriterIdentity | 'closed' | 'unknown' {
+    const { faults, files, kernels } = this.#context
+    const path = join(this.path, LOCK_FILE)
+    try {
+      const text = files.readText(path)
+      return decodeLock(text, path, (hashed) => {
+        const bytes = this.#context.place(new TextEncoder().encode(hashed), path, 0)
+        return kernels.xxh64(bytes.pointer, bytes.sizeBytes)
+      })
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return 'closed'
+      if (!(error instanceof CorruptionError)) throw error
+      if (this.#isYoung(path)) this.#lockChecked = false
+      else faults.add(error)
+      return 'unknown'
+    }
+  }
+
+  #isYoung(path: string): boolean {
+    try {
+      return Date.now() - this.#context.files.stat(path).modifiedMs < YOUNG_MS
+    } catch {
+      return true // removed this moment
+    }
+  }
+
+  /** Finds rows that a finished log should hold and does not: it was cut off between two frames. */
+  #checkContinuity(): void {
+    const firstRows = new Map<number, number | undefined>()
+    for (const { header } of this.#segments.values()) {
+      firstRows.set(header.sequenceLow, header.firstRow)
+    }
+    for (const [sequence, { wal }] of this.#tails) firstRows.set(sequence, wal.firstRow)
+    for (const [sequence, { wal }] of this.#tails) wal.checkEnd(firstRows.get(sequence + 1))
+  }
+}
+
+function closeTail(tail: Tail): void {
+  tail.wal.close()
+  tail.chunks?.close()
+}

@@ -1,0 +1,93 @@
+/**
+ * @module database/reader-context
+ * What all readers of one open database share.
+ */
+import { CorruptionError } from '../errors.ts'
+import { Arena, type Area } from './arena.ts'
+import type { LoadedDurations } from './chunk-source.ts'
+import { ExtentCache } from './extent-cache.ts'
+import { FaultLog, type FaultListener } from './fault-log.ts'
+import { readAt, type FileLayer } from './file.ts'
+import type { FileBytes } from './format/file-bytes.ts'
+import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
+import type { Kernels } from './kernels/kernels.ts'
+
+export class ReaderContext {
+  readonly files: FileLayer
+  readonly kernels: Kernels
+  readonly arena: Arena
+  readonly cache: ExtentCache
+  readonly faults: FaultLog
+
+  // Decoded columns of the chunk that was loaded last, in the kernels' memory.
+  readonly durations: number // u32[MAX_CHUNK_ROWS]
+  readonly starts: number // f64[MAX_CHUNK_ROWS]
+  readonly gaps: number // u32[MAX_CHUNK_ROWS]
+  /** Indices of the rows that a filter lets through. */
+  readonly selection: number // u32[MAX_CHUNK_ROWS]
+
+  // What stands in `durations` and `starts`; neighbouring questions often load the same chunk.
+  loadedDurations: { key: number; value: LoadedDurations } | undefined
+  loadedStarts: number | undefined
+
+  #input: Area
+  #nextId = 0
+
+  constructor(
+    files: FileLayer,
+    kernels: Kernels,
+    cacheSizeBytes: number | undefined,
+    onFault: FaultListener | undefined,
+  ) {
+    this.files = files
+    this.kernels = kernels
+    this.arena = new Arena(kernels)
+    this.cache = new ExtentCache(cacheSizeBytes)
+    this.faults = new FaultLog(onFault)
+    this.durations = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))
+    this.gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.selection = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.#input = this.arena.take(1 << 17)
+  }
+
+  /** A number for a file, unlike those of all other files of this database. */
+  nextId(): number {
+    return this.#nextId++
+  }
+
+  /**
+   * Reads a part of a file into the kernels' memory, where it stays until the next call of `read` or `place`.
+   *
+   * @returns what was read; shorter than asked for where the file ends
+   */
+  read(descriptor: number, path: string, offset: number, sizeBytes: number): FileBytes {
+    const pointer = this.#reserve(sizeBytes)
+    const { u8 } = this.kernels
+    const count = readAt(this.files, descriptor, u8, pointer, sizeBytes, offset)
+    return { kernels: this.kernels, pointer, sizeBytes: count, path, offset }
+  }
+
+  /** Copies bytes of a file that were read before into the kernels' memory. */
+  place(bytes: Uint8Array, path: string, offset: number): FileBytes {
+    const pointer = this.#reserve(bytes.length)
+    this.kernels.u8.set(bytes, pointer)
+    return { kernels: this.kernels, pointer, sizeBytes: bytes.length, path, offset }
+  }
+
+  #reserve(sizeBytes: number): number {
+    this.#input = this.arena.resize(this.#input, sizeBytes)
+    return this.#input.pointer
+  }
+}
+
+/** Runs `decode`; damage is added to the fault log and answered with undefined. */
+export function attempt<T>(faults: FaultLog, decode: () => T): T | undefined {
+  try {
+    return decode()
+  } catch (error) {
+    if (!(error instanceof CorruptionError)) throw error
+    faults.add(error)
+    return undefined
+  }
+}

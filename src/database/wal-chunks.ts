@@ -1,0 +1,166 @@
+/**
+ * @module database/wal-chunks
+ * The rows of a log that is not sealed yet, put in the order of a segment: by function, then by start, in chunks.
+ * There are no summaries; the rows are at hand.
+ */
+import { clusterRows } from './cluster-rows.ts'
+import type { Area } from './arena.ts'
+import type { CallSummary } from './call-totals.ts'
+import type { ChunkSource, LoadedDurations } from './chunk-source.ts'
+import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
+import { LONG_DURATION_NS, type RowColumns } from './format/rows.ts'
+import type { ReaderContext } from './reader-context.ts'
+
+export class WalChunks implements ChunkSource {
+  readonly path: string
+  readonly rowCount: number
+  readonly chunkCount: number
+  readonly functionIds: Uint32Array
+  readonly rowCounts: Uint32Array
+  readonly minStartsUs: Float64Array
+  readonly maxStartsUs: Float64Array
+  readonly minDurationsNs: Float64Array
+  readonly maxDurationsNs: Float64Array
+  readonly errorCounts: Uint32Array
+  readonly groupCount: number
+  readonly firstChunks: Uint32Array
+  readonly chunkHistograms: Uint32Array
+  readonly groupHistograms: Uint32Array
+
+  readonly #rows: RowColumns // clustered
+  readonly #firstRows: Uint32Array // of each chunk
+  readonly #saturated: Area // u32[rowCount], min(duration, 2^32 - 1)
+  readonly #context: ReaderContext
+
+  constructor(context: ReaderContext, path: string, arrived: RowColumns) {
+    this.path = path
+    this.#context = context
+    const rows = clusterRows(arrived)
+    this.#rows = rows
+    this.rowCount = rows.count
+    const { firstRows, firstChunks } = splitChunks(rows)
+    this.#firstRows = firstRows
+    this.firstChunks = firstChunks
+    this.groupCount = firstChunks.length - 1
+    const count = firstRows.length - 1
+    this.chunkCount = count
+    this.functionIds = new Uint32Array(count)
+    this.rowCounts = new Uint32Array(count)
+    this.minStartsUs = new Float64Array(count)
+    this.maxStartsUs = new Float64Array(count)
+    this.minDurationsNs = new Float64Array(count)
+    this.maxDurationsNs = new Float64Array(count)
+    this.errorCounts = new Uint32Array(count)
+    this.chunkHistograms = new Uint32Array(count)
+    this.groupHistograms = new Uint32Array(this.groupCount)
+    for (let chunk = 0; chunk < count; chunk++) this.#describe(chunk)
+    this.#saturated = context.arena.take(4 * rows.count)
+    this.#saturate()
+  }
+
+  groupFirstUs(group: number): number {
+    return this.minStartsUs[this.firstChunks[group]!]!
+  }
+
+  groupLastUs(group: number): number {
+    return this.maxStartsUs[this.firstChunks[group + 1]! - 1]!
+  }
+
+  chunkSummary(_chunk: number, _into: CallSummary): void {
+    throw new TypeError('a log has no summaries')
+  }
+
+  groupSummary(_group: number, _into: CallSummary): void {
+    throw new TypeError('a log has no summaries')
+  }
+
+  durationsOf(chunk: number): LoadedDurations {
+    const pointer = this.#saturated.pointer + 4 * this.#firstRows[chunk]!
+    const long = this.maxDurationsNs[chunk]! >= LONG_DURATION_NS
+    return { pointer, longs: long ? this.#longsOf(chunk) : undefined }
+  }
+
+  startsOf(chunk: number): Float64Array {
+    return this.#rows.startsUs.subarray(this.#firstRows[chunk], this.#firstRows[chunk + 1])
+  }
+
+  errorsOf(chunk: number): ErrorRows {
+    const first = this.#firstRows[chunk]!
+    const { errorTypes } = this.#rows
+    const count = this.errorCounts[chunk]!
+    const errors = { rows: new Uint16Array(count), types: new Uint16Array(count) }
+    for (let row = 0, i = 0; i < count; row++) {
+      if (errorTypes[first + row] === 0) continue
+      errors.rows[i] = row
+      errors.types[i++] = errorTypes[first + row]!
+    }
+    return errors
+  }
+
+  /** Gives the memory back; the object must not be used any more. */
+  close(): void {
+    this.#context.arena.give(this.#saturated)
+  }
+
+  #describe(chunk: number): void {
+    const { durationsNs, errorTypes, functionIds, startsUs } = this.#rows
+    const first = this.#firstRows[chunk]!
+    const end = this.#firstRows[chunk + 1]!
+    let minNs = Infinity
+    let maxNs = 0
+    let errors = 0
+    for (let row = first; row < end; row++) {
+      const durationNs = durationsNs[row]!
+      if (durationNs < minNs) minNs = durationNs
+      if (durationNs > maxNs) maxNs = durationNs
+      if (errorTypes[row] !== 0) errors++
+    }
+    this.functionIds[chunk] = functionIds[first]!
+    this.rowCounts[chunk] = end - first
+    this.minStartsUs[chunk] = startsUs[first]!
+    this.maxStartsUs[chunk] = startsUs[end - 1]!
+    this.minDurationsNs[chunk] = minNs
+    this.maxDurationsNs[chunk] = maxNs
+    this.errorCounts[chunk] = errors
+  }
+
+  #saturate(): void {
+    const { count, durationsNs } = this.#rows
+    const { u32 } = this.#context.kernels
+    const first = this.#saturated.pointer / 4
+    for (let row = 0; row < count; row++) {
+      const durationNs = durationsNs[row]!
+      u32[first + row] = durationNs < LONG_DURATION_NS ? durationNs : LONG_DURATION_NS
+    }
+  }
+
+  #longsOf(chunk: number): LongDurations {
+    const first = this.#firstRows[chunk]!
+    const rows: number[] = []
+    for (let row = first; row < this.#firstRows[chunk + 1]!; row++) {
+      if (this.#rows.durationsNs[row]! >= LONG_DURATION_NS) rows.push(row - first)
+    }
+    return {
+      rows: Uint16Array.from(rows),
+      durationsNs: Float64Array.from(rows, (row) => this.#rows.durationsNs[first + row]!),
+    }
+  }
+}
+
+/** Where chunks and groups begin, each with one more entry for the end. */
+function splitChunks(rows: RowColumns): { firstRows: Uint32Array; firstChunks: Uint32Array } {
+  const { count, functionIds } = rows
+  const firstRows: number[] = []
+  const firstChunks: number[] = []
+  for (let row = 0, chunkFirst = 0; row < count; row++) {
+    const begins = row === 0 || functionIds[row] !== functionIds[row - 1]
+    if (begins) firstChunks.push(firstRows.length)
+    if (begins || row - chunkFirst === MAX_CHUNK_ROWS) {
+      firstRows.push(row)
+      chunkFirst = row
+    }
+  }
+  firstChunks.push(firstRows.length)
+  firstRows.push(count)
+  return { firstRows: Uint32Array.from(firstRows), firstChunks: Uint32Array.from(firstChunks) }
+}

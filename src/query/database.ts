@@ -1,0 +1,62 @@
+/**
+ * @module query/database
+ * The questions that a database of calls answers. Every answer takes in all rows that were written before the
+ * question was asked, also while other processes write. Rows of functions with the same name are one function,
+ * whichever process wrote them.
+ */
+import type {
+  CallRow,
+  FunctionsQuery,
+  FunctionStats,
+  SlowestQuery,
+  Stats,
+  StatsQuery,
+  TimeRange,
+} from '../types.ts'
+
+export interface CountQuery extends TimeRange {
+  function?: string | undefined // exact name (default: all functions)
+}
+
+export interface FollowOptions {
+  signal?: AbortSignal | undefined // ends the iteration, quietly
+  pollMs?: number | undefined // how often to look for new rows (default 100)
+}
+
+export interface Database {
+  /**
+   * One entry for every function that was called in the range, by total time, most first (then by name).
+   *
+   * @throws {RangeError | TypeError} an option is not what it must be
+   * @throws {CorruptionError} a damaged file was met and no `onFault` was given
+   */
+  functions(query?: FunctionsQuery): Promise<FunctionStats[]>
+
+  /** Numbers of one function, or of all calls together. A function that is not there has had no calls. */
+  stats(query?: StatsQuery): Promise<Stats>
+
+  /** The calls that took longest, longest first; of equally long ones the earlier first. */
+  slowest(query?: SlowestQuery): Promise<CallRow[]>
+
+  /**
+   * The calls that started last, the latest at the end.
+   *
+   * @param count from 1 to 100,000 (default 10)
+   */
+  tail(count?: number): Promise<CallRow[]>
+
+  /**
+   * Every call that is stored from now on, as it arrives: each writer's in the order in which it stored them.
+   * "Now" is when `follow` is called. Ends when `signal` aborts or the database is closed.
+   */
+  follow(options?: FollowOptions): AsyncIterable<CallRow>
+
+  /** How many calls started in the range. */
+  count(query?: CountQuery): Promise<number>
+
+  /** Names of all functions that were ever stored, sorted by code unit. */
+  functionNames(): Promise<string[]>
+
+  /** Closes all files. Later questions are rejected with KRONICLER_CLOSED. Closing twice is allowed. */
+  close(): Promise<void>
+}

@@ -1,0 +1,64 @@
+/**
+ * @module query/options
+ * Checks of what callers pass. Every message names the option and the value.
+ */
+
+export const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999]
+export const DEFAULT_LIMIT = 10
+export const MAX_LIMIT = 100_000
+const MAX_QUANTILES = 1000
+
+/**
+ * @returns the quantiles asked for, or the default ones
+ * @throws {TypeError | RangeError} not an array of numbers in [0, 1]
+ */
+export function checkQuantiles(quantiles: readonly number[] | undefined): readonly number[] {
+  if (quantiles === undefined) return DEFAULT_QUANTILES
+  if (!Array.isArray(quantiles)) {
+    throw new TypeError(`quantiles must be an array of numbers in [0, 1], not ${String(quantiles)}`)
+  }
+  if (quantiles.length > MAX_QUANTILES) {
+    throw new RangeError(`quantiles must be at most ${MAX_QUANTILES}, not ${quantiles.length}`)
+  }
+  for (const quantile of quantiles as readonly unknown[]) {
+    if (typeof quantile !== 'number') {
+      throw new TypeError(`quantiles must hold numbers in [0, 1], not ${String(quantile)}`)
+    }
+    if (!(quantile >= 0 && quantile <= 1)) {
+      throw new RangeError(`quantiles must lie in [0, 1], not ${String(quantile)}: p99 is 0.99`)
+    }
+  }
+  return quantiles
+}
+
+/** @throws {TypeError | RangeError} not a whole number from 1 to 100,000 */
+export function checkLimit(limit: number | undefined, option = 'limit'): number {
+  if (limit === undefined) return DEFAULT_LIMIT
+  if (typeof limit !== 'number')
+    throw new TypeError(`${option} must be a number, not ${String(limit)}`)
+  if (!Number.isInteger(limit) || limit < 1 || limit > MAX_LIMIT) {
+    throw new RangeError(
+      `${option} must be a whole number from 1 to ${MAX_LIMIT}, not ${String(limit)}`,
+    )
+  }
+  return limit
+}
+
+/** @throws {TypeError} not a string */
+export function checkFunctionName(name: string | undefined): string | undefined {
+  if (name !== undefined && typeof name !== 'string') {
+    throw new TypeError(`function must be the name of a function, not ${String(name)}`)
+  }
+  return name
+}
+
+/** @throws {TypeError | RangeError} not a number of milliseconds from 1 to one hour */
+export function checkPollMs(pollMs: number | undefined): number {
+  if (pollMs === undefined) return 100
+  if (typeof pollMs !== 'number')
+    throw new TypeError(`pollMs must be a number, not ${String(pollMs)}`)
+  if (!(pollMs >= 1 && pollMs <= 3_600_000)) {
+    throw new RangeError(`pollMs must be from 1 to 3,600,000 milliseconds, not ${String(pollMs)}`)
+  }
+  return pollMs
+}

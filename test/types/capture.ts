@@ -1,0 +1,103 @@
+// Compiled, never run: what `capture` gives back has the exact type of what it was given.
+import { capture, configure, getMetrics, metrics, type Metrics } from 'kronicler'
+
+type Equal<A, B> =
+  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
+const assertTrue = <T extends true>(): T | undefined => undefined
+
+// functions: parameters, result, generics, overloads, this, own properties
+const add = (a: number, b: number): number => a + b
+const captured = capture(add)
+assertTrue<Equal<typeof captured, typeof add>>()
+const named = capture('add', add)
+assertTrue<Equal<typeof named, typeof add>>()
+const withOptions = capture(add, { name: 'add' })
+assertTrue<Equal<typeof withOptions, typeof add>>()
+const factory = capture('add')(add)
+assertTrue<Equal<typeof factory, typeof add>>()
+
+const identity = capture(<T>(value: T): T => value)
+assertTrue<Equal<ReturnType<typeof identity<'x'>>, 'x'>>()
+
+function parse(text: string): number
+function parse(text: string, radix: number): bigint
+function parse(text: string, radix?: number): number | bigint {
+  return radix === undefined ? Number(text) : BigInt(text)
+}
+const overloaded = capture(parse)
+const one: number = overloaded('1')
+const two: bigint = overloaded('1', 10)
+
+function greet(this: { name: string }, greeting: string): string {
+  return greeting + this.name
+}
+const greeter = capture(greet)
+greeter.call({ name: 'x' }, 'hello ')
+// @ts-expect-error -- `this` is part of the type
+greeter('hello ')
+
+const tagged = capture(Object.assign(() => 1, { version: 2 as const }))
+assertTrue<Equal<typeof tagged.version, 2>>()
+
+const load = capture(async (id: string) => Promise.resolve({ id }))
+assertTrue<Equal<Awaited<ReturnType<typeof load>>, { id: string }>>()
+
+// @ts-expect-error -- not a function
+capture(42, { name: 'x' })
+// @ts-expect-error -- no such option
+capture(add, { nmae: 'x' })
+// @ts-expect-error -- a wrong argument stays wrong
+captured('1', 2)
+
+// standard decorators
+class Orders {
+  @capture
+  find(id: number): string {
+    return String(id)
+  }
+
+  @capture('load order')
+  async load(id: number): Promise<string> {
+    return Promise.resolve(String(id))
+  }
+
+  @capture({ name: 'count orders' })
+  static count(): number {
+    return 0
+  }
+
+  @capture()
+  #secret(): number {
+    return 1
+  }
+
+  reveal(): number {
+    return this.#secret()
+  }
+
+  // @ts-expect-error -- a field is no method
+  @capture
+  field = 1
+
+  // @ts-expect-error -- a getter is no method yet
+  @capture
+  get size(): number {
+    return 1
+  }
+}
+assertTrue<Equal<Orders['find'], (id: number) => string>>()
+
+// the rest of the API
+configure({
+  directory: 'x',
+  intervalMs: 10,
+  overflow: 'block',
+  sync: 'batch',
+  onError: (error) => error.message,
+})
+// @ts-expect-error -- not a policy
+configure({ overflow: 'wait' })
+const found: Metrics | undefined = getMetrics('x')
+for (const [name, { p99Ns }] of metrics()) Math.max(name.length, p99Ns)
+
+export { found, one, two }
