@@ -143,37 +143,6 @@ export function segmentDirectoryBound(columns: DirectoryColumns, extentCount: nu
 }
 
 /**
- * Groups pages of the given sizes, which stand one after the other from `pointer` on, and hashes each group.
- *
- * @param sizes of all pages of a region, in order
- */
-export function makeExtents(
-  kernels: Kernels,
-  pointer: number,
-  sizes: ArrayLike<number>,
-): ExtentList {
-  const extents: ExtentList = { pageCounts: [], checksums: [] }
-  let pages = 0
-  let sizeBytes = 0
-  for (let page = 0; page < sizes.length; page++) {
-    const pageSize = sizes[page]!
-    if (pages > 0 && sizeBytes + pageSize > MAX_EXTENT_SIZE_BYTES) finish()
-    pages++
-    sizeBytes += pageSize
-  }
-  if (pages > 0) finish()
-  return extents
-
-  function finish(): void {
-    extents.pageCounts.push(pages)
-    extents.checksums.push(kernels.xxh64Low(pointer, sizeBytes))
-    pointer += sizeBytes
-    pages = 0
-    sizeBytes = 0
-  }
-}
-
-/**
  * Writes the M region at `to` in the kernels' memory.
  *
  * @param segmentMinStartUs of the segment's header

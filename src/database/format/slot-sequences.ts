@@ -6,7 +6,12 @@
 import type { WalFrame } from './wal-frame.ts'
 
 export class SlotSequences {
-  readonly #ends = new Map<number, number>()
+  readonly #ends: Map<number, number>
+
+  /** @param before what to go on from; stays as it is */
+  constructor(before?: SlotSequences) {
+    this.#ends = new Map(before === undefined ? [] : before.#ends)
+  }
 
   /** @returns how many of the frame's first rows were already read; all of them if the frame is a duplicate */
   take(frame: WalFrame): number {
@@ -15,9 +20,5 @@ export class SlotSequences {
     const repeated = Math.min(rowCount, Math.max(0, seen - slotSequence))
     if (repeated < rowCount) this.#ends.set(slot, slotSequence + rowCount)
     return repeated
-  }
-
-  clear(): void {
-    this.#ends.clear()
   }
 }

@@ -11,6 +11,7 @@ export const DICTIONARY_VERSION = 1
 export const WAL_VERSION = 1
 export const WAL_FRAME_VERSION = 1
 export const SEGMENT_VERSION = 1
+export const COUNTERS_VERSION = 1
 
 /** Magic numbers, u32 little-endian: the four letters stand in file order. */
 export const DICTIONARY_MAGIC = magicOf('KRDC')
@@ -18,6 +19,7 @@ export const DICTIONARY_FRAME_MAGIC = magicOf('KRDF')
 export const WAL_MAGIC = magicOf('KRWL')
 export const WAL_FRAME_MAGIC = magicOf('KRWF')
 export const SEGMENT_MAGIC = magicOf('KRSG')
+export const COUNTERS_MAGIC = magicOf('KRCN')
 export const SEGMENT_FOOTER_MAGIC = magicOf('KRSF')
 
 /** Codecs of a duration page: bits 0-3 of a chunk's codec byte. */

@@ -199,21 +199,36 @@ export function inspectWalFrame(file: FileBytes, position: number, sequence: num
     const reason = `frame version ${version} with flags ${flags}`
     return { kind: 'corrupt', error: tooNew(file, position, reason), end }
   }
+  const frame = readWalFrame(file, position)
+  const fault = findFault(kernels, frame)
+  return fault === undefined ? { kind: 'frame', frame } : { ...damaged(fault), end }
 
+  function damaged(reason: string) {
+    return { kind: 'corrupt' as const, error: corruption(file, position, reason), end: -1 }
+  }
+}
+
+/** Reads the header of a frame that `inspectWalFrame` has found valid, in bytes unchanged since. */
+export function readWalFrame(file: FileBytes, position: number): WalFrame {
+  const { view } = file.kernels
+  const at = file.pointer + position
+  const flags = view.getUint16(at + 6, true)
+  const rowCount = view.getUint32(at + 12, true)
+  const longCount = view.getUint32(at + 16, true)
   const functionIds = at + WAL_FRAME_HEADER_SIZE_BYTES
   const startOffsets = functionIds + idsLength(rowCount, flags)
   const durations = startOffsets + startsLength(rowCount, flags)
   const longs = durations + 4 * rowCount
-  const frame: WalFrame = {
+  return {
     position,
-    end,
+    end: position + WAL_FRAME_HEADER_SIZE_BYTES + view.getUint32(at + 8, true),
     rowCount,
     longCount,
-    errorCount,
+    errorCount: view.getUint32(at + 20, true),
     firstRow: readSafeU64(view, at + 24),
     baseUs: readSafeI64(view, at + 32),
     slot: view.getUint32(at + 40, true),
-    sequence,
+    sequence: view.getUint32(at + 44, true),
     slotSequence: readSafeU64(view, at + 48),
     wideIds: (flags & FLAG_WIDE_IDS) !== 0,
     wideStarts: (flags & FLAG_WIDE_STARTS) !== 0,
@@ -222,12 +237,6 @@ export function inspectWalFrame(file: FileBytes, position: number, sequence: num
     durations,
     longs,
     errors: longs + LONG_SIZE_BYTES * longCount,
-  }
-  const fault = findFault(kernels, frame)
-  return fault === undefined ? { kind: 'frame', frame } : { ...damaged(fault), end }
-
-  function damaged(reason: string) {
-    return { kind: 'corrupt' as const, error: corruption(file, position, reason), end: -1 }
   }
 }
 
@@ -253,11 +262,9 @@ export function decodeWalRows(
   decodeStarts(kernels, frame, skip, into.startsUs, first)
   decodeDurations(kernels, frame, skip, into.durationsNs, first)
   into.errorTypes.fill(0, first, first + added)
-  const { view } = kernels
-  for (let i = 0, at = frame.errors; i < frame.errorCount; i++, at += ERROR_SIZE_BYTES) {
-    const row = view.getUint32(at, true)
-    if (row >= skip) into.errorTypes[first + row - skip] = view.getUint16(at + 4, true)
-  }
+  forEachError(kernels, frame, (row, type) => {
+    if (row >= skip) into.errorTypes[first + row - skip] = type
+  })
   into.count = first + added
 }
 
@@ -300,13 +307,36 @@ export function decodeDurations(
   first: number,
 ): void {
   const { rowCount } = frame
-  const { u32, view } = kernels
+  const { u32 } = kernels
   const durations = frame.durations / 4
   const shift = first - skip
   for (let row = skip; row < rowCount; row++) into[shift + row] = u32[durations + row]!
+  forEachLong(kernels, frame, (row, durationNs) => {
+    if (row >= skip) into[shift + row] = durationNs
+  })
+}
+
+/** Calls `visit` for every long duration of the frame. */
+export function forEachLong(
+  kernels: Kernels,
+  frame: WalFrame,
+  visit: (row: number, durationNs: number) => void,
+): void {
+  const { view } = kernels
   for (let i = 0, at = frame.longs; i < frame.longCount; i++, at += LONG_SIZE_BYTES) {
-    const row = view.getUint32(at, true)
-    if (row >= skip) into[shift + row] = readSafeU64(view, at + 4)
+    visit(view.getUint32(at, true), readSafeU64(view, at + 4))
+  }
+}
+
+/** Calls `visit` for every row of the frame with an error. */
+export function forEachError(
+  kernels: Kernels,
+  frame: WalFrame,
+  visit: (row: number, type: number) => void,
+): void {
+  const { view } = kernels
+  for (let i = 0, at = frame.errors; i < frame.errorCount; i++, at += ERROR_SIZE_BYTES) {
+    visit(view.getUint32(at, true), view.getUint16(at + 4, true))
   }
 }
 
