@@ -1,5 +1,23 @@
 /**
  * @module kronicler/database
- * Stands in until the entry point is written.
+ * The database by itself: ask about recorded calls, or store measurements of your own.
  */
-export { KERNELS_WASM_BASE64 } from './database/kernels/kernels.wasm.ts'
+export { DatabaseWriter } from './database/database-writer.ts'
+export type { CallInput, DatabaseWriterOptions } from './database/database-writer.ts'
+export { CorruptionError, KroniclerError } from './errors.ts'
+export type { ErrorCode } from './errors.ts'
+export { openDatabase } from './query/open-database.ts'
+export type { OpenOptions } from './query/open-database.ts'
+export type { CountQuery, Database, FollowOptions } from './query/database.ts'
+export type {
+  CallRow,
+  FunctionsQuery,
+  FunctionStats,
+  Quantile,
+  SlowCalls,
+  SlowestQuery,
+  Stats,
+  StatsQuery,
+  TimeInput,
+  TimeRange,
+} from './types.ts'

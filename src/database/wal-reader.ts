@@ -81,12 +81,6 @@ export class WalReader {
     this.#report(new CorruptionError(this.path, this.#position, reason))
   }
 
-  /** Goes to the end of what is there without keeping the rows. */
-  skip(): void {
-    this.refresh(false)
-    this.rows.count = 0
-  }
-
   close(): void {
     this.#context.files.close(this.#descriptor)
   }

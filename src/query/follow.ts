@@ -1,0 +1,93 @@
+/**
+ * @module query/follow
+ * Rows as they arrive, as an iteration that waits for more.
+ */
+import { RowFollower, type ArrivedRows } from '../database/row-follower.ts'
+import { toIoError } from '../database/file.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import type { CallRow } from '../types.ts'
+
+export interface FollowSettings {
+  pollMs: number
+  signals: readonly AbortSignal[] // any of them ends the iteration: the caller's, the database's
+}
+
+/** Begins behind the rows that are there when it is called, not when the iteration starts. */
+export function followCalls(snapshot: Snapshot, settings: FollowSettings): AsyncIterable<CallRow> {
+  const follower = attemptIo(snapshot, () => new RowFollower(snapshot.context, snapshot.path))
+  const ending = new AbortController()
+  const end = (): void => {
+    for (const signal of settings.signals) signal.removeEventListener('abort', end)
+    follower.close()
+    ending.abort()
+  }
+  // not only when the iteration goes on: it may never have been started
+  for (const signal of settings.signals) signal.addEventListener('abort', end)
+  if (settings.signals.some(({ aborted }) => aborted)) end()
+  return iterate(snapshot, follower, settings.pollMs, ending.signal, end)
+}
+
+async function* iterate(
+  snapshot: Snapshot,
+  follower: RowFollower,
+  pollMs: number,
+  signal: AbortSignal,
+  end: () => void,
+): AsyncGenerator<CallRow, void, undefined> {
+  try {
+    while (!signal.aborted) {
+      for (const row of attemptIo(snapshot, () => arrivedRows(follower))) {
+        if (signal.aborted) return
+        yield row
+      }
+      snapshot.context.faults.flush()
+      await pause(pollMs, signal)
+    }
+  } finally {
+    end()
+  }
+}
+
+/** The follower's arrays are used again, so rows are made while it walks. */
+function arrivedRows(follower: RowFollower): CallRow[] {
+  const rows: CallRow[] = []
+  for (const arrived of follower.poll()) for (const row of toRows(arrived)) rows.push(row)
+  return rows
+}
+
+function toRows({ rows, functionName, errorName }: ArrivedRows): CallRow[] {
+  const { count, durationsNs, errorTypes, functionIds, startsUs } = rows
+  return Array.from({ length: count }, (_, row) => ({
+    function: functionName(functionIds[row]!),
+    startMs: startsUs[row]! / 1000,
+    durationNs: durationsNs[row]!,
+    error: errorTypes[row] === 0 ? undefined : errorName(errorTypes[row]!),
+  }))
+}
+
+function attemptIo<T>(snapshot: Snapshot, read: () => T): T {
+  try {
+    return read()
+  } catch (error) {
+    if (error instanceof RangeError) throw error
+    throw toIoError(error, `following ${snapshot.path}`)
+  }
+}
+
+/** Resolves after the time or when the signal aborts; keeps nothing of it afterwards. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve()
+      return
+    }
+    const timer = setTimeout(done, ms)
+    signal.addEventListener('abort', done, { once: true })
+
+    function done(): void {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', done)
+      resolve()
+    }
+  })
+}

@@ -1,0 +1,176 @@
+/**
+ * @module query/open-database
+ * Opens a directory of calls for questions. Reading takes no locks and disturbs no writer.
+ */
+import type { FaultListener } from '../database/fault-log.ts'
+import type { FileLayer } from '../database/file.ts'
+import { Snapshot } from '../database/snapshot.ts'
+import { KroniclerError } from '../errors.ts'
+import type {
+  CallRow,
+  FunctionsQuery,
+  FunctionStats,
+  SlowestQuery,
+  Stats,
+  StatsQuery,
+} from '../types.ts'
+import { CallAccumulator, QuantilePlan } from './accumulator.ts'
+import type { CountQuery, Database, FollowOptions } from './database.ts'
+import { followCalls } from './follow.ts'
+import { checkFunctionName, checkLimit, checkPollMs, checkQuantiles } from './options.ts'
+import { addFunction, countFunction } from './range-scan.ts'
+import { slowestCalls } from './slowest.ts'
+import { latestCalls } from './tail.ts'
+import { resolveRange } from './time.ts'
+
+export interface OpenOptions {
+  /**
+   * Called once for every damaged part that is met; answers then come from whatever is readable. Without it the first
+   * corrupt part is thrown, by this function or by the question that meets it. A torn tail, which a crash leaves
+   * behind, has the code KRONICLER_TORN and is never thrown.
+   */
+  onFault?: FaultListener | undefined
+  cacheSizeBytes?: number | undefined // pages kept in memory, encoded (default 32 MiB)
+}
+
+/**
+ * @param directory as written by captured programs or a DatabaseWriter
+ * @throws {KroniclerError} KRONICLER_NOT_FOUND: missing, or not a Kronicler directory; KRONICLER_IO
+ * @throws {CorruptionError} something is damaged and there is no `onFault`
+ */
+export function openDatabase(directory: string, options: OpenOptions = {}): Promise<Database> {
+  return attempt(() => {
+    checkOpenOptions(directory, options)
+    const { cacheSizeBytes, onFault } = options
+    return new EmbeddedDatabase(new Snapshot(directory, { cacheSizeBytes, onFault }))
+  })
+}
+
+/** The same over another file layer, for tests. */
+export function openDatabaseOn(files: FileLayer, directory: string, options: OpenOptions = {}): Database {
+  const { cacheSizeBytes, onFault } = options
+  return new EmbeddedDatabase(new Snapshot(directory, { cacheSizeBytes, files, onFault }))
+}
+
+class EmbeddedDatabase implements Database {
+  readonly #snapshot: Snapshot
+  readonly #accumulator: CallAccumulator
+  readonly #closing = new AbortController()
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot
+    this.#accumulator = new CallAccumulator(snapshot.context.kernels)
+  }
+
+  functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
+    return attempt(() => {
+      const range = resolveRange(query)
+      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      this.#snapshot.refresh()
+      const all: FunctionStats[] = []
+      this.#snapshot.functions.names.forEach((name, functionNumber) => {
+        this.#accumulator.clear()
+        addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
+        if (this.#accumulator.calls === 0) return
+        all.push({ function: name, ...this.#accumulator.toStats(plan, range) })
+      })
+      return all.sort((a, b) => b.sumNs - a.sumNs || (a.function < b.function ? -1 : 1))
+    })
+  }
+
+  stats(query: StatsQuery = {}): Promise<Stats> {
+    return attempt(() => {
+      const range = resolveRange(query)
+      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      const name = checkFunctionName(query.function)
+      this.#snapshot.refresh()
+      this.#accumulator.clear()
+      for (const functionNumber of this.#functionNumbers(name)) {
+        addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
+      }
+      return this.#accumulator.toStats(plan, range)
+    })
+  }
+
+  slowest(query: SlowestQuery = {}): Promise<CallRow[]> {
+    return attempt(() => {
+      const range = resolveRange(query)
+      const limit = checkLimit(query.limit)
+      const name = checkFunctionName(query.function)
+      this.#snapshot.refresh()
+      return slowestCalls(this.#snapshot, this.#functionNumbers(name), range, limit)
+    })
+  }
+
+  tail(count?: number): Promise<CallRow[]> {
+    return attempt(() => {
+      const limit = checkLimit(count, 'count')
+      this.#snapshot.refresh()
+      return latestCalls(this.#snapshot, limit)
+    })
+  }
+
+  follow(options: FollowOptions = {}): AsyncIterable<CallRow> {
+    const pollMs = checkPollMs(options.pollMs)
+    if (this.#snapshot.isClosed) throw new KroniclerError('KRONICLER_CLOSED', 'the database is closed')
+    const signals = [this.#closing.signal]
+    if (options.signal !== undefined) signals.push(options.signal)
+    return followCalls(this.#snapshot, { pollMs, signals })
+  }
+
+  count(query: CountQuery = {}): Promise<number> {
+    return attempt(() => {
+      const range = resolveRange(query)
+      const name = checkFunctionName(query.function)
+      this.#snapshot.refresh()
+      let calls = 0
+      for (const functionNumber of this.#functionNumbers(name)) {
+        calls += countFunction(this.#snapshot, functionNumber, range)
+      }
+      return calls
+    })
+  }
+
+  functionNames(): Promise<string[]> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.functionNames()
+    })
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort()
+    this.#snapshot.close()
+    return Promise.resolve()
+  }
+
+  /** The function with the name, if there is one; all functions without a name. */
+  #functionNumbers(name: string | undefined): Iterable<number> {
+    const { functions } = this.#snapshot
+    if (name === undefined) return functions.names.keys()
+    const functionNumber = functions.find(name)
+    return functionNumber === undefined ? [] : [functionNumber]
+  }
+}
+
+function checkOpenOptions(directory: string, { cacheSizeBytes, onFault }: OpenOptions): void {
+  if (typeof directory !== 'string' || directory === '') {
+    throw new TypeError(`directory must be a path, not ${JSON.stringify(directory)}`)
+  }
+  if (onFault !== undefined && typeof onFault !== 'function') {
+    throw new TypeError('onFault must be a function')
+  }
+  if (cacheSizeBytes !== undefined && !(cacheSizeBytes >= 0)) {
+    throw new RangeError(`cacheSizeBytes must be at least 0, not ${String(cacheSizeBytes)}`)
+  }
+}
+
+/** The answer as a promise, rejected with whatever `answer` throws. */
+function attempt<T>(answer: () => T): Promise<T> {
+  try {
+    return Promise.resolve(answer())
+  } catch (error) {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
+    return Promise.reject(error)
+  }
+}

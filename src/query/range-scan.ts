@@ -1,0 +1,168 @@
+/**
+ * @module query/range-scan
+ * Adds up the calls of one function that start in a range. Whole nodes are merged: a function's total in a segment,
+ * then its chunks. Only the chunks at the range's edges are decoded, so the cost hardly grows with the range.
+ */
+import { CallTotals } from '../database/call-totals.ts'
+import { lowerBound, type ChunkSource, type LoadedDurations } from '../database/chunk-source.ts'
+import type { ErrorRows } from '../database/format/pages.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import type { CallAccumulator } from './accumulator.ts'
+import type { RangeUs } from './time.ts'
+
+const part = new CallTotals()
+
+/** Adds all calls of a function that start in the range. */
+export function addFunction(
+  snapshot: Snapshot,
+  functionNumber: number,
+  range: RangeUs,
+  into: CallAccumulator,
+): void {
+  for (const index of snapshot.indexes) {
+    index.forEach(functionNumber, (source, group) => {
+      addGroup(snapshot, source, group, range, into)
+    })
+  }
+}
+
+/** Number of calls of a function that start in the range. */
+export function countFunction(snapshot: Snapshot, functionNumber: number, range: RangeUs): number {
+  let calls = 0
+  for (const index of snapshot.indexes) {
+    index.forEach(functionNumber, (source, group) => {
+      if (!overlaps(range, source.groupFirstUs(group), source.groupLastUs(group))) return
+      for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
+        const rows = rowsInRange(source, chunk, range)
+        if (rows !== undefined) calls += rows.end - rows.first
+      }
+    })
+  }
+  return calls
+}
+
+/** Rows [first, end) of a chunk. */
+export interface RowSpan {
+  first: number
+  end: number
+}
+
+/**
+ * Rows of a chunk that start in the range; decodes the starts only if the chunk lies on an edge.
+ *
+ * @returns undefined if the starts are damaged
+ */
+export function rowsInRange(source: ChunkSource, chunk: number, range: RangeUs): RowSpan | undefined {
+  const count = source.rowCounts[chunk]!
+  const firstUs = source.minStartsUs[chunk]!
+  const lastUs = source.maxStartsUs[chunk]!
+  if (contains(range, firstUs, lastUs)) return { first: 0, end: count }
+  if (!overlaps(range, firstUs, lastUs)) return { first: 0, end: 0 }
+  const startsUs = source.startsOf(chunk)
+  if (startsUs === undefined) return undefined
+  return {
+    first: lowerBound(startsUs, count, range.fromUs),
+    end: lowerBound(startsUs, count, range.toUs),
+  }
+}
+
+export function overlaps({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: number): boolean {
+  return lastUs >= fromUs && firstUs < toUs
+}
+
+function contains({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: number): boolean {
+  return firstUs >= fromUs && lastUs < toUs
+}
+
+function addGroup(
+  snapshot: Snapshot,
+  source: ChunkSource,
+  group: number,
+  range: RangeUs,
+  into: CallAccumulator,
+): void {
+  const firstUs = source.groupFirstUs(group)
+  const lastUs = source.groupLastUs(group)
+  if (!overlaps(range, firstUs, lastUs)) return
+  const histogram = source.groupHistograms[group]!
+  if (histogram !== 0 && contains(range, firstUs, lastUs)) {
+    source.groupSummary(group, part)
+    into.add(part)
+    into.addHistogram(histogram, part.calls)
+    return
+  }
+  for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
+    addChunk(snapshot, source, chunk, range, into)
+  }
+}
+
+function addChunk(
+  snapshot: Snapshot,
+  source: ChunkSource,
+  chunk: number,
+  range: RangeUs,
+  into: CallAccumulator,
+): void {
+  const firstUs = source.minStartsUs[chunk]!
+  const lastUs = source.maxStartsUs[chunk]!
+  if (!overlaps(range, firstUs, lastUs)) return
+  const histogram = source.chunkHistograms[chunk]!
+  const isWhole = contains(range, firstUs, lastUs)
+  if (isWhole && histogram !== 0) {
+    source.chunkSummary(chunk, part)
+    into.add(part)
+    into.addHistogram(histogram, part.calls)
+    return
+  }
+  const rows = rowsInRange(source, chunk, range)
+  if (rows === undefined || rows.first === rows.end) return
+  if (isWhole) {
+    addRows(snapshot, source, chunk, rows, firstUs, lastUs, into)
+    return
+  }
+  const startsUs = source.startsOf(chunk)! // decoded by rowsInRange
+  addRows(snapshot, source, chunk, rows, startsUs[rows.first]!, startsUs[rows.end - 1]!, into)
+}
+
+/** Adds decoded rows. If a page is damaged none of them is added: an answer must not mix calls without durations. */
+function addRows(
+  snapshot: Snapshot,
+  source: ChunkSource,
+  chunk: number,
+  { first, end }: RowSpan,
+  firstUs: number,
+  lastUs: number,
+  into: CallAccumulator,
+): void {
+  const isWhole = end - first === source.rowCounts[chunk]
+  const errors = isWhole ? undefined : source.errorsOf(chunk)
+  if (!isWhole && errors === undefined) return
+  const durations = source.durationsOf(chunk)
+  if (durations === undefined) return
+  if (durations.longs === undefined) {
+    into.addDurations(durations.pointer + 4 * first, end - first)
+  } else {
+    into.addLongDurations(exactDurations(snapshot, durations, first, end))
+  }
+  into.addStarts(firstUs, lastUs)
+  into.errors += errors === undefined ? source.errorCounts[chunk]! : countErrors(errors, first, end)
+}
+
+/** Durations of rows [first, end) with the long ones in full. */
+export function exactDurations(
+  snapshot: Snapshot,
+  { pointer, longs }: LoadedDurations,
+  first: number,
+  end: number,
+): Float64Array {
+  const { u32 } = snapshot.context.kernels
+  const durationsNs = Float64Array.from(u32.subarray(pointer / 4 + first, pointer / 4 + end))
+  longs?.rows.forEach((row, i) => {
+    if (row >= first && row < end) durationsNs[row - first] = longs.durationsNs[i]!
+  })
+  return durationsNs
+}
+
+function countErrors({ rows }: ErrorRows, first: number, end: number): number {
+  return lowerBound(rows, rows.length, end) - lowerBound(rows, rows.length, first)
+}

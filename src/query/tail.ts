@@ -1,0 +1,79 @@
+/**
+ * @module query/tail
+ * The calls that started last. The last start of every chunk is its zone map, as its maximum is for the longest calls.
+ */
+import type { ChunkSource } from '../database/chunk-source.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import type { CallRow } from '../types.ts'
+import { BestRows } from './best-rows.ts'
+import { exactDurations } from './range-scan.ts'
+import { groupByChunk, toCallRows, type RowReference } from './rows.ts'
+
+interface Candidate {
+  source: ChunkSource
+  chunk: number
+  functionName: string
+  lastUs: number
+}
+
+/** The latest `count` calls, in ascending order of start. */
+export function latestCalls(snapshot: Snapshot, count: number): CallRow[] {
+  const best = new BestRows(count, isLater)
+  for (const candidate of candidatesOf(snapshot, count)) {
+    if (candidate.lastUs < (best.worst?.startUs ?? -Infinity)) break
+    visit(candidate, best)
+  }
+  const rows = best.sorted().reverse()
+  return toCallRows(snapshot, withDurations(snapshot, rows))
+}
+
+/** By start, then by name; rows that are alike in both in the order they are stored. */
+function isLater(a: RowReference, b: RowReference): boolean {
+  if (a.startUs !== b.startUs) return a.startUs > b.startUs
+  if (a.functionName !== b.functionName) return a.functionName > b.functionName
+  if (a.source !== b.source) return a.source.path > b.source.path
+  return a.chunk - b.chunk > 0 || (a.chunk === b.chunk && a.row > b.row)
+}
+
+/** Chunks that may hold one of the rows, the one that ends last first. */
+function candidatesOf(snapshot: Snapshot, count: number): Candidate[] {
+  const floor = new BestRows<number>(count, (a, b) => a > b)
+  const candidates: Candidate[] = []
+  for (const index of snapshot.indexes) {
+    for (const source of index.sources) {
+      for (let chunk = 0; chunk < source.chunkCount; chunk++) {
+        const lastUs = source.maxStartsUs[chunk]!
+        if (lastUs < (floor.worst ?? -Infinity)) continue
+        floor.add(lastUs)
+        const functionName = snapshot.functions.names[snapshot.functionOf(source, chunk)]!
+        candidates.push({ source, chunk, functionName, lastUs })
+      }
+    }
+  }
+  return candidates.sort((a, b) => b.lastUs - a.lastUs)
+}
+
+function visit({ source, chunk, functionName }: Candidate, best: BestRows<RowReference>): void {
+  const startsUs = source.startsOf(chunk)
+  if (startsUs === undefined) return
+  for (let row = source.rowCounts[chunk]! - 1; row >= 0; row--) {
+    const startUs = startsUs[row]!
+    if (startUs < (best.worst?.startUs ?? -Infinity)) return
+    best.add({ source, chunk, row, functionName, startUs, durationNs: NaN })
+  }
+}
+
+/** Durations are not needed to choose the rows, so they are decoded for the chosen ones only. */
+function withDurations(snapshot: Snapshot, rows: RowReference[]): RowReference[] {
+  for (const [source, chunks] of groupByChunk(rows)) {
+    for (const [chunk, members] of chunks) {
+      const durations = source.durationsOf(chunk)
+      if (durations === undefined) continue
+      for (const member of members) {
+        const [durationNs] = exactDurations(snapshot, durations, member.row, member.row + 1)
+        member.durationNs = durationNs!
+      }
+    }
+  }
+  return rows.filter(({ durationNs }) => !Number.isNaN(durationNs))
+}
