@@ -13,6 +13,7 @@ import {
   functionIdsOf,
   MAX_FRAME_ROWS,
   readWalFrame,
+  type WalFrame,
 } from './format/wal-frame.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
@@ -36,8 +37,7 @@ export class ClusteredRows {
   readonly #errors: Scratch
   readonly #table = new Uint32Array(TABLE_IDS) // rows of each id, later the next row to fill
   readonly #map = new Map<number, number>() // the same for the ids beyond the table
-  readonly #positions = new Uint32Array(MAX_FRAME_ROWS)
-  readonly #offsets = new Float64Array(MAX_FRAME_ROWS)
+  readonly #positions = new Uint32Array(MAX_FRAME_ROWS) // where the rows of a frame went
 
   #views: SortColumns | undefined
 
@@ -125,42 +125,59 @@ export class ClusteredRows {
   #scatter(file: FileBytes, position: number, skip: number): void {
     const kernels = this.#kernels
     const frame = readWalFrame(file, position)
-    const { rowCount } = frame
-    this.#take(functionIdsOf(kernels, frame), skip)
-    decodeStarts(kernels, frame, 0, this.#offsets, 0)
-    const { u32, f64, u16 } = kernels
+    if (frame.wideIds || frame.wideStarts) this.#scatterWide(frame, skip)
+    else this.#scatterNarrow(frame, skip)
+    const { f64, u16 } = kernels
     const positions = this.#positions
-    const offsets = this.#offsets
-    const starts = this.startsUs / 8
-    const durations = this.durationsNs / 8
-    const source = frame.durations / 4
-    for (let row = skip; row < rowCount; row++) {
-      const to = positions[row]!
-      f64[starts + to] = offsets[row]!
-      f64[durations + to] = u32[source + row]!
-    }
     forEachLong(kernels, frame, (row, durationNs) => {
-      if (row >= skip) f64[durations + positions[row]!] = durationNs
+      if (row >= skip) f64[this.durationsNs / 8 + positions[row]!] = durationNs
     })
     forEachError(kernels, frame, (row, type) => {
       if (row >= skip) u16[this.errorTypes / 2 + positions[row]!] = type
     })
   }
 
-  /** Where the frame's rows go. */
-  #take(ids: Uint16Array | Uint32Array, skip: number): void {
+  /** Nearly every frame: one pass, because this loop decides how fast sealing is. */
+  #scatterNarrow(frame: WalFrame, skip: number): void {
+    const { u16, u32, f64 } = this.#kernels
+    const { baseUs, rowCount } = frame
     const table = this.#table
     const positions = this.#positions
-    for (let row = skip; row < ids.length; row++) {
-      const id = ids[row]!
-      if (id < TABLE_IDS) {
-        positions[row] = table[id]!++
-      } else {
-        const position = this.#map.get(id)!
-        positions[row] = position
-        this.#map.set(id, position + 1)
-      }
+    const ids = frame.functionIds >>> 1
+    const offsets = frame.startOffsets >>> 2
+    const durations = frame.durations >>> 2
+    const startsTo = this.startsUs >>> 3
+    const durationsTo = this.durationsNs >>> 3
+    for (let row = skip; row < rowCount; row++) {
+      const id = u16[ids + row]!
+      const to = table[id]!
+      table[id] = to + 1
+      positions[row] = to
+      f64[startsTo + to] = baseUs + u32[offsets + row]!
+      f64[durationsTo + to] = u32[durations + row]!
     }
+  }
+
+  #scatterWide(frame: WalFrame, skip: number): void {
+    const kernels = this.#kernels
+    const { u32, f64 } = kernels
+    const ids = functionIdsOf(kernels, frame)
+    const startsUs = new Float64Array(frame.rowCount)
+    decodeStarts(kernels, frame, 0, startsUs, 0)
+    for (let row = skip; row < frame.rowCount; row++) {
+      const to = this.#takePosition(ids[row]!)
+      this.#positions[row] = to
+      f64[this.startsUs / 8 + to] = startsUs[row]!
+      f64[this.durationsNs / 8 + to] = u32[frame.durations / 4 + row]!
+    }
+  }
+
+  /** Where the function's next row goes. */
+  #takePosition(id: number): number {
+    if (id < TABLE_IDS) return this.#table[id]!++
+    const position = this.#map.get(id)!
+    this.#map.set(id, position + 1)
+    return position
   }
 
   #sort(progress: Progress): void {

@@ -62,6 +62,7 @@ export class SegmentWriter {
   readonly #total: number // the same of a function, zero between functions
   readonly #sparse: number // a sparse histogram
   readonly #aggregate: number // f64 sum, u32 minimum, u32 maximum
+  readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
   #chunkHistograms = new Bytes()
   #totalHistograms = new Bytes()
 
@@ -264,26 +265,43 @@ export class SegmentWriter {
     progress: Progress,
   ): PageRegion {
     const output = this.#output
-    chunks.forEach(({ first, count }, i) => {
-      const { durationsNs, errorTypes } = rows.columns()
-      let errorCount = 0
-      let maxNs = 0
-      for (let row = first; row < first + count; row++) {
-        if (errorTypes[row] === 0) continue
-        errorCount++
-        maxNs = Math.max(maxNs, durationsNs[row]!)
-      }
-      columns.errorCounts[i] = errorCount
-      columns.maxErrorDurationsNs[i] = maxNs
+    chunks.forEach((chunk, i) => {
+      const errorCount = this.#findErrors(rows, chunk, columns, i)
       const to = output.reserve(errorPageBound(errorCount))
-      const end =
-        errorCount === 0
-          ? to
-          : encodeErrorPage(this.#kernels, rows.columns().errorTypes, first, count, to)
+      const { errorTypes } = rows.columns()
+      const end = encodeErrorPage(
+        this.#kernels,
+        errorTypes,
+        chunk.first,
+        this.#errorRows,
+        errorCount,
+        to,
+      )
       columns.errorSizes[i] = output.endPage(end, progress)
       progress.tick()
     })
     return output.endRegion()
+  }
+
+  /** Rows of the chunk with an error, to #errorRows. @returns their number */
+  #findErrors(
+    rows: ClusteredRows,
+    { first, count }: Chunk,
+    columns: DirectoryColumns,
+    i: number,
+  ): number {
+    const { durationsNs, errorTypes } = rows.columns()
+    const errorRows = this.#errorRows
+    let errorCount = 0
+    let maxNs = 0
+    for (let row = 0; row < count; row++) {
+      if (errorTypes[first + row] === 0) continue
+      errorRows[errorCount++] = row
+      maxNs = Math.max(maxNs, durationsNs[first + row]!)
+    }
+    columns.errorCounts[i] = errorCount
+    columns.maxErrorDurationsNs[i] = maxNs
+    return errorCount
   }
 
   #writeHistograms(columns: DirectoryColumns, progress: Progress): PageRegion {

@@ -184,22 +184,24 @@ export function decodeStartPage(
 }
 
 /**
- * @param errorTypes of the chunk's rows: errorTypes[first .. first + rowCount)
+ * @param errorTypes the chunk's row r stands at errorTypes[first + r]
+ * @param errorRows  the chunk's rows with an error, ascending: errorRows[0 .. errorCount)
  * @returns end of the page
  */
 export function encodeErrorPage(
   kernels: Kernels,
   errorTypes: Uint16Array,
   first: number,
-  rowCount: number,
+  errorRows: Uint16Array,
+  errorCount: number,
   to: number,
 ): number {
   const { u8 } = kernels
-  let next = first
-  for (let row = first; row < first + rowCount; row++) {
-    if (errorTypes[row] === 0) continue
+  let next = 0
+  for (let i = 0; i < errorCount; i++) {
+    const row = errorRows[i]!
     to = writeVarint(u8, to, row - next)
-    to = writeVarint(u8, to, errorTypes[row]!)
+    to = writeVarint(u8, to, errorTypes[first + row]!)
     next = row + 1
   }
   return to
