@@ -1,11 +1,25 @@
 #!/usr/bin/env node
 /**
  * @module cli/main
- * Stands in until the command line is written.
+ * The program `kronicler`.
  */
-import Table from 'cli-table3'
-import { Command } from 'commander'
-import pc from 'picocolors'
+import { runCli } from './program.ts'
 
-const table = new Table({ head: [pc.bold('name'), pc.bold('calls')] })
-new Command('kronicler').action(() => console.log(table.toString())).parse()
+const interrupted = new AbortController()
+// the second one ends the process the usual way, should the first not do
+process.once('SIGINT', () => interrupted.abort())
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    // whoever read our output has seen enough: `kronicler … | head`
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  env: process.env,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  signal: interrupted.signal,
+})

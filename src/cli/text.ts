@@ -9,9 +9,9 @@ const graphemes = new Intl.Segmenter(undefined, { granularity: 'grapheme' })
 /** Control and format characters: escape sequences, line breaks, marks that turn the direction of text, unassigned. */
 const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]/gu
 /** They draw nothing by themselves, and belong inside emoji. */
-const JOINERS = /[\u200d\ufe0f]/u
+const JOINERS = /\u200d|\ufe0f/u
 
-const ZERO_WIDTH = /^[\p{Mn}\p{Me}\u200b-\u200d\ufe00-\ufe0f]$/u
+const ZERO_WIDTH = /^(?:\p{Mn}|\p{Me}|\p{Cf}|\p{Variation_Selector})$/u
 const EMOJI =
   /\p{Emoji_Presentation}|\p{Extended_Pictographic}\ufe0f|\p{Regional_Indicator}{2}|[0-9#*]\ufe0f?\u20e3/u
 const WIDE =
@@ -27,7 +27,6 @@ export function printable(text: string): string {
 
 /** Cells that the text takes on a terminal. */
 export function displayWidth(text: string): number {
-  // eslint-disable-next-line no-control-regex -- printable ASCII needs no segmenting
   if (/^[\x20-\x7e]*$/.test(text)) return text.length
   let width = 0
   for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment)

@@ -188,7 +188,9 @@ export class DirectoryReader {
       )
     const isCovered = (sequence: number) =>
       listing.segments.some(({ low, high }) => low <= sequence && sequence <= high)
-    const names = new Map([...listing.wals, ...listing.coveredWals].map((w) => [w.sequence, w.name]))
+    const names = new Map(
+      [...listing.wals, ...listing.coveredWals].map((w) => [w.sequence, w.name]),
+    )
     for (const [sequence, { wal }] of this.#tails) {
       if (isCovered(sequence)) names.set(sequence, names.get(sequence) ?? wal.path)
     }

@@ -94,7 +94,7 @@ class FolderFollower {
   }
 
   *poll(): Generator<ArrivedRows> {
-    for (let misses = 0; misses < MAX_MISSES; ) {
+    for (let misses = 0; misses < MAX_MISSES;) {
       // what is listed behind a log was begun after the log's last row
       const listing = this.#list()
       const wal = this.#wal
@@ -107,7 +107,9 @@ class FolderFollower {
         this.#wal = undefined
       }
       if (listing.last < this.#next) return
-      const segment = listing.segments.find(({ low, high }) => low <= this.#next && this.#next <= high)
+      const segment = listing.segments.find(
+        ({ low, high }) => low <= this.#next && this.#next <= high,
+      )
       if (this.#open(this.#next)) {
         this.#next++
         misses = 0
@@ -157,7 +159,10 @@ class FolderFollower {
 
   *#takeSegment(entry: SegmentEntry): Generator<ArrivedRows> {
     const path = join(this.#path, entry.name)
-    const segment = attempt(this.#context.faults, () => new SegmentReader(this.#context, path, entry))
+    const segment = attempt(
+      this.#context.faults,
+      () => new SegmentReader(this.#context, path, entry),
+    )
     if (segment === undefined) return
     let rows: RowColumns
     try {

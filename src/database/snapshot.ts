@@ -48,7 +48,12 @@ export class Snapshot {
     this.path = path
     const { cacheSizeBytes, onFault } = options
     const files = options.files ?? nodeFiles
-    this.context = new ReaderContext(files, options.kernels ?? loadKernels(), cacheSizeBytes, onFault)
+    this.context = new ReaderContext(
+      files,
+      options.kernels ?? loadKernels(),
+      cacheSizeBytes,
+      onFault,
+    )
     try {
       this.#checkFormat()
       this.refresh()

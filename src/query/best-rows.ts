@@ -36,7 +36,9 @@ export class BestRows<T> {
 
   /** Best first. */
   sorted(): T[] {
-    return [...this.#heap].sort((a, b) => (this.#isBetter(a, b) ? -1 : this.#isBetter(b, a) ? 1 : 0))
+    return [...this.#heap].sort((a, b) =>
+      this.#isBetter(a, b) ? -1 : this.#isBetter(b, a) ? 1 : 0,
+    )
   }
 
   #rise(at: number): void {
@@ -51,7 +53,7 @@ export class BestRows<T> {
 
   #sink(): void {
     const heap = this.#heap
-    for (let at = 0; ; ) {
+    for (let at = 0; ;) {
       let child = 2 * at + 1
       if (child >= heap.length) return
       if (child + 1 < heap.length && this.#isBetter(heap[child]!, heap[child + 1]!)) child++

@@ -34,11 +34,12 @@ async function* iterate(
   signal: AbortSignal,
   end: () => void,
 ): AsyncGenerator<CallRow, void, undefined> {
+  const isOver = (): boolean => signal.aborted // it changes while rows are given out
   try {
-    while (!signal.aborted) {
+    while (!isOver()) {
       for (const row of attemptIo(snapshot, () => arrivedRows(follower))) {
-        if (signal.aborted) return
         yield row
+        if (isOver()) return
       }
       snapshot.context.faults.flush()
       await pause(pollMs, signal)

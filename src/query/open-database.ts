@@ -47,7 +47,11 @@ export function openDatabase(directory: string, options: OpenOptions = {}): Prom
 }
 
 /** The same over another file layer, for tests. */
-export function openDatabaseOn(files: FileLayer, directory: string, options: OpenOptions = {}): Database {
+export function openDatabaseOn(
+  files: FileLayer,
+  directory: string,
+  options: OpenOptions = {},
+): Database {
   const { cacheSizeBytes, onFault } = options
   return new EmbeddedDatabase(new Snapshot(directory, { cacheSizeBytes, files, onFault }))
 }
@@ -112,7 +116,8 @@ class EmbeddedDatabase implements Database {
 
   follow(options: FollowOptions = {}): AsyncIterable<CallRow> {
     const pollMs = checkPollMs(options.pollMs)
-    if (this.#snapshot.isClosed) throw new KroniclerError('KRONICLER_CLOSED', 'the database is closed')
+    if (this.#snapshot.isClosed)
+      throw new KroniclerError('KRONICLER_CLOSED', 'the database is closed')
     const signals = [this.#closing.signal]
     if (options.signal !== undefined) signals.push(options.signal)
     return followCalls(this.#snapshot, { pollMs, signals })

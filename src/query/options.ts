@@ -14,8 +14,9 @@ const MAX_QUANTILES = 1000
  */
 export function checkQuantiles(quantiles: readonly number[] | undefined): readonly number[] {
   if (quantiles === undefined) return DEFAULT_QUANTILES
-  if (!Array.isArray(quantiles)) {
-    throw new TypeError(`quantiles must be an array of numbers in [0, 1], not ${String(quantiles)}`)
+  const given: unknown = quantiles
+  if (!Array.isArray(given)) {
+    throw new TypeError(`quantiles must be an array of numbers in [0, 1], not ${String(given)}`)
   }
   if (quantiles.length > MAX_QUANTILES) {
     throw new RangeError(`quantiles must be at most ${MAX_QUANTILES}, not ${quantiles.length}`)

@@ -32,7 +32,11 @@ export function countFunction(snapshot: Snapshot, functionNumber: number, range:
   for (const index of snapshot.indexes) {
     index.forEach(functionNumber, (source, group) => {
       if (!overlaps(range, source.groupFirstUs(group), source.groupLastUs(group))) return
-      for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
+      for (
+        let chunk = source.firstChunks[group]!;
+        chunk < source.firstChunks[group + 1]!;
+        chunk++
+      ) {
         const rows = rowsInRange(source, chunk, range)
         if (rows !== undefined) calls += rows.end - rows.first
       }
@@ -52,7 +56,11 @@ export interface RowSpan {
  *
  * @returns undefined if the starts are damaged
  */
-export function rowsInRange(source: ChunkSource, chunk: number, range: RangeUs): RowSpan | undefined {
+export function rowsInRange(
+  source: ChunkSource,
+  chunk: number,
+  range: RangeUs,
+): RowSpan | undefined {
   const count = source.rowCounts[chunk]!
   const firstUs = source.minStartsUs[chunk]!
   const lastUs = source.maxStartsUs[chunk]!

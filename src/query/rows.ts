@@ -62,7 +62,10 @@ export function groupByChunk(
   const groups = new Map<ChunkSource, Map<number, RowReference[]>>()
   for (const reference of references) {
     let chunks = groups.get(reference.source)
-    if (chunks === undefined) groups.set(reference.source, (chunks = new Map()))
+    if (chunks === undefined) {
+      chunks = new Map<number, RowReference[]>()
+      groups.set(reference.source, chunks)
+    }
     const members = chunks.get(reference.chunk)
     if (members === undefined) chunks.set(reference.chunk, [reference])
     else members.push(reference)

@@ -116,12 +116,7 @@ function visit(
 }
 
 /** Writes the rows of at least `leastNs` to the context's selection; returns how many. */
-function selectRows(
-  snapshot: Snapshot,
-  pointer: number,
-  count: number,
-  leastNs: number,
-): number {
+function selectRows(snapshot: Snapshot, pointer: number, count: number, leastNs: number): number {
   const { kernels, selection } = snapshot.context
   const threshold = Math.min(leastNs, MAX_U32) - 1
   if (threshold >= 0) return kernels.filterGreater(pointer, count, threshold, selection)

@@ -1,0 +1,28 @@
+/**
+ * @module cli/options
+ * Parsers of command line values, with messages that say what is allowed.
+ */
+import { InvalidArgumentError } from 'commander'
+import { MAX_LIMIT } from '../query/options.ts'
+
+export function parseCount(text: string): number {
+  const count = Number(text)
+  if (!/^\d+$/.test(text) || count < 1 || count > MAX_LIMIT) {
+    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LIMIT}.`)
+  }
+  return count
+}
+
+/** `0.5,0.99` or `p50,p99`. */
+export function parseQuantiles(text: string): number[] {
+  return text.split(',').map((item) => {
+    const match = /^(p?)(\d+(?:\.\d+)?)$/i.exec(item.trim())
+    const value = match === null ? NaN : Number(match[2])
+    // p99.9 is 0.999, not 0.9990000000000001
+    const quantile = match?.[1] === '' ? value : Number((value / 100).toPrecision(12))
+    if (!(quantile >= 0 && quantile <= 1)) {
+      throw new InvalidArgumentError('It must be a list such as 0.5,0.99 or p50,p99.')
+    }
+    return quantile
+  })
+}

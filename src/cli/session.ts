@@ -1,0 +1,117 @@
+/**
+ * @module cli/session
+ * Runs one command over an open database: options that all commands have, faults on stderr, exit codes.
+ */
+import type { Command } from 'commander'
+import { type CorruptionError, KroniclerError } from '../errors.ts'
+import type { Database } from '../query/database.ts'
+import { openDatabase } from '../query/open-database.ts'
+import type { TimeInput, TimeRange } from '../types.ts'
+import { colorsOf, widthOf, type CliContext, type Colors } from './context.ts'
+import { nearestNames } from './nearest.ts'
+import { printable } from './text.ts'
+
+/** Options of every command, wherever they stand on the command line. */
+export interface GlobalOptions {
+  dir?: string
+  json?: boolean
+  from?: string
+  to?: string
+}
+
+export interface Session {
+  context: CliContext
+  database: Database
+  directory: string
+  json: boolean
+  range: TimeRange
+  colors: Colors
+  width: number
+  print: (line: string) => void
+}
+
+export const EXIT_FAILURE = 1
+export const EXIT_USAGE = 2
+
+/** An error that has been explained on stderr; only the exit code is left to set. */
+export class ExitError extends Error {
+  readonly exitCode: number
+
+  constructor(exitCode: number) {
+    super(`exit code ${exitCode}`)
+    this.name = new.target.name
+    this.exitCode = exitCode
+  }
+}
+
+/**
+ * Opens the database, runs `work`, and reports what is damaged after the answer.
+ *
+ * @throws {ExitError} something is damaged; what is readable has been answered
+ */
+export async function withDatabase(
+  context: CliContext,
+  command: Command,
+  work: (session: Session) => Promise<void>,
+): Promise<void> {
+  const options = command.optsWithGlobals<GlobalOptions>()
+  const directory = options.dir ?? (context.env['KRONICLER_DIR'] || '.kronicler')
+  const faults: CorruptionError[] = []
+  const database = await openDatabase(directory, { onFault: (fault) => faults.push(fault) })
+  try {
+    await work({
+      context,
+      database,
+      directory,
+      json: options.json === true,
+      range: { from: parseTimeOption(options.from), to: parseTimeOption(options.to) },
+      colors: colorsOf(context.stdout, context),
+      width: widthOf(context.stdout),
+      print: (line) => context.stdout.write(`${line}\n`),
+    })
+  } finally {
+    await database.close()
+    reportFaults(context, faults)
+  }
+  if (faults.some(isDamage)) throw new ExitError(EXIT_FAILURE)
+}
+
+/** @throws {KroniclerError} KRONICLER_USAGE: no function has the name; says which ones are close */
+export async function requireFunction({ database }: Session, name: string): Promise<void> {
+  const names = await database.functionNames()
+  if (names.includes(name)) return
+  const near = nearestNames(name, names).map((candidate) => `  ${printable(candidate)}`)
+  const hint =
+    near.length > 0
+      ? `Did you mean\n${near.join('\n')}`
+      : names.length > 0
+        ? 'See all functions with:  kronicler functions --sort name'
+        : 'Nothing has been recorded yet.'
+  throw new KroniclerError('KRONICLER_USAGE', `no function is named ${printable(name)}\n\n${hint}`)
+}
+
+/** JSON with null for numbers that do not exist. */
+export function toJson(value: unknown): string {
+  return JSON.stringify(value)
+}
+
+/** Milliseconds since the epoch may be given as digits; everything else is for the database to judge. */
+function parseTimeOption(text: string | undefined): TimeInput | undefined {
+  return text !== undefined && /^\d{9,}(\.\d+)?$/.test(text) ? Number(text) : text
+}
+
+function reportFaults(context: CliContext, faults: readonly CorruptionError[]): void {
+  const colors = colorsOf(context.stderr, context)
+  for (const fault of faults) {
+    const label = isDamage(fault) ? colors.red('damaged:') : colors.yellow('warning:')
+    context.stderr.write(`${label} ${printable(fault.message)}\n`)
+  }
+  if (faults.some(isDamage)) {
+    context.stderr.write('The answer above leaves out what cannot be read.\n')
+  }
+}
+
+/** A torn tail is what a crash leaves behind; the rows before it are all there. */
+function isDamage({ code }: CorruptionError): boolean {
+  return code !== 'KRONICLER_TORN'
+}
