@@ -1,0 +1,238 @@
+/**
+ * The same calls in our database and in DuckDB, and thousands of answers compared: counts, errors, sums and extremes
+ * equal; mean and standard deviation to 1e-9; quantiles within the histogram's error; rows equal.
+ */
+import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { openDatabase, type CallRow, type Database, type Stats } from '../../src/database.ts'
+import { QUANTILE_RELATIVE_ERROR } from '../../src/metrics/histogram.ts'
+import {
+  SHAPES,
+  randomCalls,
+  randomFrom,
+  writeCalls,
+  type Call,
+  type WriteOptions,
+} from '../support/random-calls.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+
+const QUANTILES = [0, 0.01, 0.25, 0.5, 0.9, 0.95, 0.99, 0.999, 1]
+const RANGES = 12
+
+const LAYOUTS: [string, number, WriteOptions][] = [
+  ['one writer, all sealed', 40_000, { segmentRows: 15_000 }],
+  [
+    'three writers, sealed and unsealed rows',
+    40_000,
+    { segmentRows: 6000, writers: 3, sealed: false },
+  ],
+  ['nothing sealed', 9000, { segmentRows: 1_000_000, sealed: false }],
+  ['large chunks', 60_000, { segmentRows: 60_000, sealed: true }],
+  ['a handful of rows', 7, { segmentRows: 3, sealed: false }],
+  ['a single row', 1, { segmentRows: 100 }],
+]
+
+interface Range {
+  fromUs: number
+  toUs: number
+  function: string | undefined
+}
+
+let duckdb: DuckDBConnection
+let comparisons = 0
+
+beforeAll(async () => {
+  duckdb = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+})
+
+afterAll(() => {
+  duckdb.closeSync()
+  console.log(`${comparisons} numbers and rows compared`)
+})
+
+describe.each(SHAPES.map((shape, i) => ({ shape, seed: 1000 + i, name: shape.name })))(
+  '$name',
+  ({ seed, shape }) => {
+    test.each(LAYOUTS)('%s', async (_name, count, options) => {
+      const directory = temporaryDirectory()
+      const calls = randomCalls(shape, count, seed + count)
+      const writers = await writeCalls(directory, calls, options)
+      await loadIntoDuckDb(calls)
+      const database = await openDatabase(directory)
+      try {
+        const random = randomFrom(seed)
+        for (let i = 0; i < RANGES; i++) {
+          const range = i === 0 ? wholeRange(calls) : randomRange(calls, random)
+          await compareStats(database, range)
+          await compareFunctions(database, range)
+          await compareSlowest(database, range, i % 3 === 0 ? 1 : 1 + Math.floor(200 * random()))
+        }
+        for (const n of [1, 10, 250]) await compareTail(database, n)
+      } finally {
+        await database.close()
+        for (const writer of writers) await writer.close()
+      }
+    })
+  },
+)
+
+async function loadIntoDuckDb(calls: readonly Call[]): Promise<void> {
+  await duckdb.run(
+    'create or replace table calls (name varchar, start bigint, duration bigint, error varchar)',
+  )
+  const appender = await duckdb.createAppender('calls')
+  for (const call of calls) {
+    appender.appendVarchar(call.function)
+    appender.appendBigInt(BigInt(call.startUs))
+    appender.appendBigInt(BigInt(call.durationNs))
+    if (call.error === undefined) appender.appendNull()
+    else appender.appendVarchar(call.error)
+    appender.endRow()
+  }
+  appender.closeSync()
+}
+
+const AGGREGATES = `
+  count(*) as calls, count(error) as errors, sum(duration::hugeint) as total, min(duration) as low,
+  max(duration) as high, avg(duration) as mean, stddev_samp(duration) as deviation, min(start) as first,
+  max(start) as last, quantile_cont(duration::double, [${QUANTILES.join()}]) as quantiles,
+  count(*) filter (duration > 10 * m) as slow, count(*) filter (duration between 9.8 * m and 10.2 * m) as near,
+  sum(duration::double) filter (duration > 10 * m) as slowtime`
+
+async function ask(query: string): Promise<Record<string, any>[]> {
+  return (await duckdb.runAndReadAll(query)).getRowObjectsJS()
+}
+
+function conditionOf({ fromUs, toUs, function: name }: Range): string {
+  const condition = `start >= ${fromUs} and start < ${toUs}`
+  return name === undefined ? condition : `${condition} and name = '${name}'`
+}
+
+function questionOf({ fromUs, toUs, function: name }: Range) {
+  return { from: fromUs / 1000, to: toUs / 1000, function: name }
+}
+
+async function compareStats(database: Database, range: Range): Promise<void> {
+  const stats = await database.stats({ ...questionOf(range), quantiles: QUANTILES })
+  const condition = conditionOf(range)
+  const median = `(select quantile_cont(duration::double, 0.5) from calls where ${condition})`
+  const [expected] = await ask(
+    `select ${AGGREGATES} from (select *, ${median} as m from calls where ${condition})`,
+  )
+  expectStats(stats, expected!)
+  expect(await database.count(questionOf(range))).toBe(Number(expected!['calls']))
+}
+
+async function compareFunctions(database: Database, range: Range): Promise<void> {
+  const { fromUs, toUs } = range
+  const functions = await database.functions({
+    from: fromUs / 1000,
+    to: toUs / 1000,
+    quantiles: QUANTILES,
+  })
+  const condition = conditionOf({ ...range, function: undefined })
+  const expected = await ask(`
+    select name, ${AGGREGATES} from (
+      select *, quantile_cont(duration::double, 0.5) over (partition by name) as m from calls where ${condition}
+    ) group by name order by total desc, name`)
+  expect(functions.map((stats) => stats.function)).toEqual(expected.map(({ name }) => name))
+  functions.forEach((stats, i) => {
+    expectStats(stats, expected[i]!)
+  })
+}
+
+function expectStats(stats: Stats, expected: Record<string, any>): void {
+  expect(stats.calls).toBe(Number(expected['calls']))
+  expect(stats.errors).toBe(Number(expected['errors']))
+  if (stats.calls === 0) {
+    expect(stats.meanNs).toBeNaN()
+    expect(stats.sumNs).toBe(0)
+    return
+  }
+  expect(stats.sumNs).toBe(Number(expected['total']))
+  expect(stats.minNs).toBe(Number(expected['low']))
+  expect(stats.maxNs).toBe(Number(expected['high']))
+  expect(stats.firstStartMs).toBe(Number(expected['first']) / 1000)
+  expect(stats.lastStartMs).toBe(Number(expected['last']) / 1000)
+  expectClose(stats.meanNs, expected['mean'], 1e-9)
+  if (stats.calls > 1) expectClose(stats.standardDeviationNs, expected['deviation'], 1e-9)
+  stats.quantiles.forEach(({ durationNs }, i) => {
+    expectClose(durationNs, expected['quantiles'][i], QUANTILE_RELATIVE_ERROR)
+  })
+  const near = Number(expected['near']) // about the threshold: the median itself is known to half a percent only
+  expect(Math.abs(stats.slow.calls - Number(expected['slow']))).toBeLessThanOrEqual(near)
+  if (near === 0 && stats.sumNs > 0) {
+    expectClose(
+      stats.slow.timeShare,
+      Number(expected['slowtime']) / stats.sumNs,
+      QUANTILE_RELATIVE_ERROR,
+    )
+  }
+  comparisons += 11 + stats.quantiles.length
+}
+
+function expectClose(actual: number, expected: number, relative: number): void {
+  if (Math.abs(actual - expected) <= relative * Math.abs(expected)) return
+  expect.fail(`${actual} is not within ${relative} of ${expected}`)
+}
+
+async function compareSlowest(database: Database, range: Range, limit: number): Promise<void> {
+  const rows = await database.slowest({ ...questionOf(range), limit })
+  const expected = await ask(
+    `select * from calls where ${conditionOf(range)} order by duration desc, start, name limit ${limit}`,
+  )
+  expectRows(rows, expected)
+  await expectStored(rows)
+  comparisons += rows.length
+}
+
+async function compareTail(database: Database, n: number): Promise<void> {
+  const rows = await database.tail(n)
+  const expected = await ask(`select * from calls order by start desc, name desc limit ${n}`)
+  expect(rows.map(({ function: name, startMs }) => [name, startMs])).toEqual(
+    expected.reverse().map(({ name, start }) => [name, Number(start) / 1000]),
+  )
+  await expectStored(rows)
+}
+
+/** Equal but for the error, which is no part of the order: of several calls alike any may have been chosen. */
+function expectRows(rows: CallRow[], expected: Record<string, any>[]): void {
+  expect(rows.map((row) => [row.function, row.startMs, row.durationNs])).toEqual(
+    expected.map(({ duration, name, start }) => [name, Number(start) / 1000, Number(duration)]),
+  )
+}
+
+/** Every row is one that was written, error and all, and none is there more often than it was written. */
+async function expectStored(rows: CallRow[]): Promise<void> {
+  const counts = new Map<string, number>()
+  for (const row of rows) {
+    const key = `name = '${row.function}' and start = ${Math.round(row.startMs * 1000)} and duration = ${row.durationNs}
+      and error is not distinct from ${row.error === undefined ? 'null' : `'${row.error}'`}`
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  for (const [key, count] of [...counts].slice(0, 20)) {
+    const [stored] = await ask(`select count(*) as n from calls where ${key}`)
+    expect(Number(stored!['n'])).toBeGreaterThanOrEqual(count)
+  }
+}
+
+function wholeRange(calls: readonly Call[]): Range {
+  const starts = calls.map(({ startUs }) => startUs)
+  const fromUs = starts.reduce((a, b) => Math.min(a, b))
+  const toUs = starts.reduce((a, b) => Math.max(a, b)) + 1
+  return { fromUs, toUs, function: undefined }
+}
+
+/** Borders on or next to a call, or anywhere; all functions, one, or one that does not exist. */
+function randomRange(calls: readonly Call[], random: () => number): Range {
+  const { fromUs, toUs } = wholeRange(calls)
+  const border = (): number => {
+    const call = calls[Math.floor(calls.length * random())]!
+    if (random() < 0.5) return call.startUs + Math.floor(3 * random()) - 1
+    return Math.floor(fromUs + (toUs - fromUs) * random())
+  }
+  const [a, b] = [border(), border()].sort((x, y) => x - y)
+  const one = calls[Math.floor(calls.length * random())]!.function
+  const name = random() < 0.3 ? undefined : random() < 0.05 ? 'nobody' : one
+  return { fromUs: a!, toUs: b!, function: name }
+}
