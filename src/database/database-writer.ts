@@ -12,7 +12,7 @@ import {
   KIND_FUNCTION,
   type EntryKind,
 } from './format/dictionary.ts'
-import { createRowColumns, MAX_DURATION_NS, type RowColumns } from './format/rows.ts'
+import { createRowColumns, MAX_DURATION_NS, MAX_START_US, type RowColumns } from './format/rows.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame.ts'
 
 export interface DatabaseWriterOptions extends Pick<
@@ -27,7 +27,7 @@ export interface DatabaseWriterOptions extends Pick<
 /** One call, as insert() takes it. */
 export interface CallInput {
   function: string
-  startMs: number // since the Unix epoch; kept to the microsecond
+  startMs: number // since the Unix epoch, at least 0; kept to the microsecond
   durationNs: number // rounded to a whole number, 0 .. 2^53 - 1
   error?: string | undefined // class name of the error (default: none)
 }
@@ -122,7 +122,8 @@ export class DatabaseWriter {
     this.#assertOpen()
     const startUs = Math.round(call.startMs * 1000)
     const durationNs = Math.round(call.durationNs)
-    if (!Number.isSafeInteger(startUs)) throw new RangeError(`startMs is ${call.startMs}`)
+    if (!(startUs >= 0 && startUs <= MAX_START_US))
+      throw new RangeError(`startMs is ${call.startMs}`)
     if (!(durationNs >= 0 && durationNs <= MAX_DURATION_NS)) {
       throw new RangeError(`durationNs is ${call.durationNs}`)
     }
@@ -218,15 +219,16 @@ export class DatabaseWriter {
     const errors = this.#errorTypeIds.size
     for (let row = 0; row < count; row++) {
       const durationNs = durationsNs[row]!
+      const startUs = startsUs[row]!
       if (
         !(durationNs >= 0 && Number.isSafeInteger(durationNs)) ||
-        !Number.isSafeInteger(startsUs[row]!) ||
+        !(startUs >= 0 && Number.isSafeInteger(startUs)) ||
         functionIds[row]! >= functions ||
         errorTypes[row]! > errors
       ) {
         throw new RangeError(
-          `row ${row} is out of range: function ${functionIds[row]} of ${functions}, start ${startsUs[row]} µs, ` +
-            `duration ${durationsNs[row]} ns, error ${errorTypes[row]} of ${errors}`,
+          `row ${row} is out of range: function ${functionIds[row]} of ${functions}, start ${startUs} µs, ` +
+            `duration ${durationNs} ns, error ${errorTypes[row]} of ${errors}`,
         )
       }
     }

@@ -174,7 +174,7 @@ export class DirectoryWriter {
   /**
    * Adds rows to the active log: one frame, handed to the system, not yet durable. Allocates next to nothing.
    *
-   * @param rows   1 to 65,536 (0: nothing happens); starts must be safe integers
+   * @param rows   1 to 65,536 (0: nothing happens)
    * @param origin who produced them: rows that are appended twice with the same origin are read once
    * @throws {KroniclerError} KRONICLER_IO, KRONICLER_CLOSED
    */

@@ -7,7 +7,7 @@
 export interface RowColumns {
   count: number
   functionIds: Uint32Array
-  startsUs: Float64Array // whole microseconds since the Unix epoch, safe integers
+  startsUs: Float64Array // whole microseconds since the Unix epoch, 0 .. 2^53 - 1
   durationsNs: Float64Array // whole, 0 .. 2^53 - 1
   errorTypes: Uint16Array // id of the error's class; 0 = no error
 }
@@ -16,6 +16,9 @@ export interface RowColumns {
 export const LONG_DURATION_NS = 0xffff_ffff
 
 export const MAX_DURATION_NS = Number.MAX_SAFE_INTEGER
+
+/** In the year 2255. Starts are not negative, so that the distance of any two is a safe integer too. */
+export const MAX_START_US = Number.MAX_SAFE_INTEGER
 
 /** Empty columns with room for `capacity` rows. */
 export function createRowColumns(capacity: number): RowColumns {

@@ -33,7 +33,13 @@ import {
   write64,
   type FileBytes,
 } from './file-bytes.ts'
-import { LONG_DURATION_NS, MAX_DURATION_NS, reserveRows, type RowColumns } from './rows.ts'
+import {
+  LONG_DURATION_NS,
+  MAX_DURATION_NS,
+  MAX_START_US,
+  reserveRows,
+  type RowColumns,
+} from './rows.ts'
 import { WAL_FRAME_MAGIC, WAL_FRAME_VERSION } from './versions.ts'
 
 export const WAL_FRAME_HEADER_SIZE_BYTES = 64
@@ -91,11 +97,12 @@ export function walFrameBound(rowCount: number): number {
 
 /**
  * Writes rows `from` to `from + rowCount` as one frame at `to` in the kernels' memory. Allocates nothing.
- * Durations that are not numbers in [0, 2^53) are clamped to that range; fractions are cut off.
+ * Starts and durations outside [0, 2^53) are moved to its border, fractions cut off: one impossible row must not cost
+ * the others.
  *
  * @param to multiple of 8, with walFrameBound(rowCount) bytes behind it
  * @returns size of the frame, a multiple of 8
- * @throws {RangeError} a start is not a safe integer, or rowCount is not in 1..MAX_FRAME_ROWS
+ * @throws {RangeError} rowCount is not in 1..MAX_FRAME_ROWS
  */
 export function encodeWalFrame(
   kernels: Kernels,
@@ -117,12 +124,10 @@ export function encodeWalFrame(
     if (startUs < minUs) minUs = startUs
     if (startUs > maxUs) maxUs = startUs
   }
-  if (!(minUs >= Number.MIN_SAFE_INTEGER && maxUs <= Number.MAX_SAFE_INTEGER)) {
-    throw new RangeError('starts must be safe integers of microseconds')
-  }
-  const baseUs = Math.floor(minUs)
+  const possible = minUs >= 0 && maxUs <= MAX_START_US
+  const baseUs = possible ? Math.floor(minUs) : 0
   const flags =
-    (maxUs - baseUs >= WORD ? FLAG_WIDE_STARTS : 0) |
+    (possible && maxUs - baseUs < WORD ? 0 : FLAG_WIDE_STARTS) |
     (hasWideId(rows.functionIds, from, end) ? FLAG_WIDE_IDS : 0)
   const idsAt = to + WAL_FRAME_HEADER_SIZE_BYTES
   const startsAt = idsAt + idsLength(rowCount, flags)
@@ -398,7 +403,10 @@ function writeStarts(
 ): void {
   const { u32, view } = kernels
   if ((flags & FLAG_WIDE_STARTS) !== 0) {
-    for (let row = from; row < end; row++, to += 8) write64(view, to, startsUs[row]! - baseUs)
+    for (let row = from; row < end; row++, to += 8) {
+      const startUs = Math.floor(Math.min(startsUs[row]!, MAX_START_US))
+      write64(view, to, startUs >= baseUs ? startUs - baseUs : 0)
+    }
     return
   }
   let at = to / 4
@@ -459,13 +467,13 @@ function findFault(kernels: Kernels, frame: WalFrame): string | undefined {
   if (Number.isNaN(frame.firstRow + frame.baseUs + frame.slotSequence)) {
     return 'a number of the frame header is out of range'
   }
-  if (frame.wideStarts) {
-    for (let row = 0, at = frame.startOffsets; row < frame.rowCount; row++, at += 8) {
-      if (!Number.isSafeInteger(frame.baseUs + readSafeU64(view, at)))
-        return 'a start is out of range'
+  if (frame.baseUs < 0) return 'a start is out of range'
+  if (frame.wideStarts || !Number.isSafeInteger(frame.baseUs + WORD)) {
+    const startsUs = new Float64Array(frame.rowCount)
+    decodeStarts(kernels, frame, 0, startsUs, 0)
+    if (!startsUs.every((startUs) => startUs >= 0 && startUs <= MAX_START_US)) {
+      return 'a start is out of range'
     }
-  } else if (!Number.isSafeInteger(frame.baseUs + WORD)) {
-    return 'the smallest start is out of range'
   }
   let previous = -1
   for (let i = 0, at = frame.longs; i < frame.longCount; i++, at += LONG_SIZE_BYTES) {

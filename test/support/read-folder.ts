@@ -1,0 +1,241 @@
+/**
+ * Reads every row of a database with nothing but the decoders of the format: slow, simple, and independent of the
+ * database's reader, so that the tests of writing do not stand on it.
+ */
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { CorruptionError } from '../../src/errors.ts'
+import {
+  isWriterFolder,
+  parseSegmentFileName,
+  parseWalFileName,
+} from '../../src/database/format/directory.ts'
+import {
+  decodeDictionaryHeader,
+  DICTIONARY_HEADER_SIZE_BYTES,
+  KIND_FUNCTION,
+  scanDictionary,
+} from '../../src/database/format/dictionary.ts'
+import type { FileBytes } from '../../src/database/format/file-bytes.ts'
+import {
+  decodedSizeBytes,
+  decodeDurationPage,
+  decodeErrorPage,
+  decodeStartPage,
+} from '../../src/database/format/pages.ts'
+import { createRowColumns } from '../../src/database/format/rows.ts'
+import {
+  decodeSegmentDirectory,
+  type Extents,
+  type SegmentDirectory,
+} from '../../src/database/format/segment-directory.ts'
+import {
+  decodeSegmentFooter,
+  decodeSegmentHeader,
+  SEGMENT_FOOTER_SIZE_BYTES,
+  SEGMENT_HEADER_SIZE_BYTES,
+  type SegmentHeader,
+} from '../../src/database/format/segment-header.ts'
+import { SlotSequences } from '../../src/database/format/slot-sequences.ts'
+import { decodeWalRows } from '../../src/database/format/wal-frame.ts'
+import { decodeWalHeader, WAL_HEADER_SIZE_BYTES } from '../../src/database/format/wal-header.ts'
+import { scanWal } from '../../src/database/format/wal-scan.ts'
+import { loadFallbackKernels, type Kernels } from '../../src/database/kernels/kernels.ts'
+
+/** One row by ids: function, start in µs, duration in ns, error type (0: none). */
+export type IdRow = [functionId: number, startUs: number, durationNs: number, errorType: number]
+
+/** One row by names. */
+export type NamedRow = [name: string, startUs: number, durationNs: number, error: string | null]
+
+export interface Names {
+  functions: Map<number, string>
+  errorTypes: Map<number, string>
+}
+
+export function fileBytes(
+  kernels: Kernels,
+  bytes: Uint8Array,
+  path: string,
+  offset = 0,
+): FileBytes {
+  const pointer = kernels.allocate(bytes.length)
+  kernels.u8.set(bytes, pointer)
+  return { kernels, pointer, sizeBytes: bytes.length, path, offset }
+}
+
+/** A part of the bytes, at an address of its own. */
+export function part(file: FileBytes, offset: number, sizeBytes: number): FileBytes {
+  const from = file.pointer + offset
+  return fileBytes(file.kernels, file.kernels.u8.slice(from, from + sizeBytes), file.path, offset)
+}
+
+/** All rows of a log, in order of arrival. Faults are thrown unless taken. */
+export function readWal(
+  file: FileBytes,
+  slots = new SlotSequences(),
+  onFault: (fault: CorruptionError) => void = rethrow,
+): IdRow[] {
+  const { sequence } = decodeWalHeader(file)
+  const rows = createRowColumns(16)
+  scanWal(file, WAL_HEADER_SIZE_BYTES, {
+    sequence,
+    final: true,
+    onFrame: (frame) => {
+      decodeWalRows(file, frame, slots.take(frame), rows)
+    },
+    onFault,
+  })
+  return Array.from({ length: rows.count }, (_, i) => [
+    rows.functionIds[i]!,
+    rows.startsUs[i]!,
+    rows.durationsNs[i]!,
+    rows.errorTypes[i]!,
+  ])
+}
+
+export interface SegmentContent {
+  header: SegmentHeader
+  directory: SegmentDirectory
+  rows: IdRow[]
+}
+
+/** All rows of a segment, in its order, every checksum verified. */
+export function readSegment(file: FileBytes): SegmentContent {
+  const header = decodeSegmentHeader(part(file, 0, Math.min(64, file.sizeBytes)))
+  const footerAt = Math.max(SEGMENT_HEADER_SIZE_BYTES, file.sizeBytes - SEGMENT_FOOTER_SIZE_BYTES)
+  const footer = decodeSegmentFooter(part(file, footerAt, file.sizeBytes - footerAt))
+  const { offset, sizeBytes } = footer.directory
+  const directory = decodeSegmentDirectory(part(file, offset, sizeBytes), header, footer)
+  for (const extents of [
+    directory.durationExtents,
+    directory.startExtents,
+    directory.errorExtents,
+    directory.histogramExtents,
+  ]) {
+    checkExtents(file, extents)
+  }
+  const rows: IdRow[] = []
+  for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
+    rows.push(...readChunk(file, directory, chunk))
+  }
+  return { header, directory, rows }
+}
+
+function checkExtents(file: FileBytes, extents: Extents): void {
+  for (let i = 0; i < extents.count; i++) {
+    const from = extents.offsets[i]!
+    const sizeBytes = extents.offsets[i + 1]! - from
+    if (file.kernels.xxh64Low(file.pointer + from, sizeBytes) !== extents.checksums[i]) {
+      throw Object.assign(new Error(`extent at ${from}`), { code: 'KRONICLER_CORRUPT' })
+    }
+  }
+}
+
+function readChunk(file: FileBytes, directory: SegmentDirectory, i: number): IdRow[] {
+  const { kernels } = file
+  const shape = {
+    rowCount: directory.rowCounts[i]!,
+    codec: directory.codecs[i]!,
+    minStartUs: directory.minStartsUs[i]!,
+    maxStartUs: directory.maxStartsUs[i]!,
+    minDurationNs: directory.minDurationsNs[i]!,
+    maxDurationNs: directory.maxDurationsNs[i]!,
+    errorCount: directory.errorCounts[i]!,
+  }
+  const { rowCount } = shape
+  const u32s = kernels.allocate(decodedSizeBytes(rowCount, 4))
+  const f64s = kernels.allocate(decodedSizeBytes(rowCount, 8))
+  const page = (offsets: Float64Array, sizes: Uint32Array) => part(file, offsets[i]!, sizes[i]!)
+  const longs = decodeDurationPage(
+    page(directory.durationOffsets, directory.durationSizes),
+    shape,
+    u32s,
+  )
+  const durations = Array.from(kernels.u32.subarray(u32s / 4, u32s / 4 + rowCount))
+  longs?.rows.forEach((row, n) => (durations[row] = longs.durationsNs[n]!))
+  decodeStartPage(page(directory.startOffsets, directory.startSizes), shape, f64s, u32s)
+  const starts = Array.from(kernels.f64.subarray(f64s / 8, f64s / 8 + rowCount))
+  const errors = decodeErrorPage(page(directory.errorOffsets, directory.errorSizes), shape)
+  const types = new Array<number>(rowCount).fill(0)
+  errors.rows.forEach((row, n) => (types[row] = errors.types[n]!))
+  return starts.map((start, row) => [
+    directory.functionIds[i]!,
+    start,
+    durations[row]!,
+    types[row]!,
+  ])
+}
+
+export function readNames(folder: string, kernels = loadFallbackKernels()): Names {
+  const path = join(folder, 'dict')
+  const file = fileBytes(kernels, readFileSync(path), path)
+  const names: Names = { functions: new Map(), errorTypes: new Map() }
+  decodeDictionaryHeader(file)
+  scanDictionary(file, DICTIONARY_HEADER_SIZE_BYTES, {
+    final: true,
+    onEntry: (kind, id, name) => {
+      const map = kind === KIND_FUNCTION ? names.functions : names.errorTypes
+      map.set(id, name)
+    },
+    onFault: (fault) => {
+      if (fault.code !== 'KRONICLER_TORN') throw fault
+    },
+  })
+  return names
+}
+
+/** All rows of a writer's folder: sealed ones, then those of logs that no segment covers. */
+export function readFolder(folder: string, kernels = loadFallbackKernels()): IdRow[] {
+  const files = readdirSync(folder).sort()
+  const rows: IdRow[] = []
+  const sealed = new Set<number>()
+  const open = (name: string) =>
+    fileBytes(kernels, readFileSync(join(folder, name)), join(folder, name))
+  for (const name of files) {
+    const interval = parseSegmentFileName(name)
+    if (interval === undefined) continue
+    for (let sequence = interval.low; sequence <= interval.high; sequence++) sealed.add(sequence)
+    rows.push(...readSegment(open(name)).rows)
+  }
+  const slots = new SlotSequences()
+  for (const name of files) {
+    const sequence = parseWalFileName(name)
+    if (sequence === undefined || sealed.has(sequence)) continue
+    const file = open(name)
+    if (file.sizeBytes < WAL_HEADER_SIZE_BYTES) continue // a crash right after it was created
+    rows.push(
+      ...readWal(file, slots, (fault) => {
+        if (fault.code !== 'KRONICLER_TORN') throw fault
+      }),
+    )
+  }
+  return rows
+}
+
+/** All rows of a database by name, sorted. */
+export function readDatabase(root: string): NamedRow[] {
+  const rows: NamedRow[] = []
+  for (const name of readdirSync(root).filter(isWriterFolder)) {
+    const folder = join(root, name)
+    const { functions, errorTypes } = readNames(folder)
+    for (const [functionId, startUs, durationNs, type] of readFolder(folder)) {
+      const error = type === 0 ? null : (errorTypes.get(type) ?? `(unknown error ${type})`)
+      const called = functions.get(functionId) ?? `(unknown function ${functionId})`
+      rows.push([called, startUs, durationNs, error])
+    }
+  }
+  return sortRows(rows)
+}
+
+/** By every column, so that two lists with the same rows are equal. */
+export function sortRows<Row extends readonly unknown[]>(rows: Row[]): Row[] {
+  return rows
+    .map((row) => ({ row, key: JSON.stringify(row) }))
+    .sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0))
+    .map(({ row }) => row)
+}
+
+function rethrow(fault: CorruptionError): void {
+  throw fault
+}
