@@ -9,7 +9,8 @@
  * counted. A death between the write and TAIL has the next one write the same rows again; the frame carries the slot's
  * sequence, by which readers drop the second copy.
  */
-import type { DirectoryWriter, RowColumns } from '../database/directory-writer.ts'
+import type { DirectoryWriter } from '../database/directory-writer.ts'
+import { createRowColumns, MAX_DURATION_NS } from '../database/format/rows.ts'
 import { MetricsSlab } from '../metrics/slab.ts'
 import {
   CLOCK_EPOCH_US,
@@ -29,10 +30,8 @@ import type { NameLog } from '../queue/name-log.ts'
 /** Rows a frame holds at most, and so how long the lock is held in one go: about half a millisecond. */
 const MAX_BATCH_ROWS = 16_384
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
-const MAX_DURATION_NS = Number.MAX_SAFE_INTEGER
 
 export class Drain {
-  readonly #memory: SharedMemory
   readonly #control: Int32Array
   readonly #counters: Float64Array
   readonly #clock: Float64Array
@@ -41,13 +40,7 @@ export class Drain {
   readonly #names: NameLog
   readonly #folded: MetricsSlab
   readonly #directory: () => DirectoryWriter
-  readonly #rows: RowColumns = {
-    count: 0,
-    functionIds: new Uint32Array(MAX_BATCH_ROWS),
-    startsUs: new Float64Array(MAX_BATCH_ROWS),
-    durationsNs: new Float64Array(MAX_BATCH_ROWS),
-    errorTypes: new Uint16Array(MAX_BATCH_ROWS),
-  }
+  readonly #rows = createRowColumns(MAX_BATCH_ROWS)
 
   /**
    * @param functionIds ids in use are below this
@@ -59,7 +52,6 @@ export class Drain {
     functionIds: number,
     directory: () => DirectoryWriter,
   ) {
-    this.#memory = memory
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
     this.#clock = new Float64Array(memory.clock)

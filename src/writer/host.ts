@@ -61,7 +61,6 @@ export class WriterHost extends WriterRemote {
         execArgv: [], // no preloaded modules, no inspector of the application's
         env: {},
       })
-      worker.unref()
       const owner = worker.threadId + 1
       worker.on('message', (message: Message) => {
         this.#receive(message)
@@ -72,6 +71,7 @@ export class WriterHost extends WriterRemote {
       worker.on('exit', () => {
         this.#onThreadExit(owner)
       })
+      worker.unref() // last: a listener for messages keeps the process alive again
       this.#worker = worker
     } catch (error) {
       Atomics.store(this.control, WRITER, WRITER_FAILED)
