@@ -19,8 +19,10 @@ const NODE_MODULES = fileURLToPath(new URL('../node_modules', import.meta.url))
 
 const startMs = Date.now()
 const interruption = new AbortController()
-// Ends the load early and reports what there is; once, so that a second Ctrl-C ends the process.
-for (const name of ['SIGINT', 'SIGTERM']) process.once(name, () => interruption.abort())
+// The first Ctrl-C ends the load early, and what there is by then is reported; the second ends everything.
+for (const name of ['SIGINT', 'SIGTERM']) {
+  process.on(name, () => (interruption.signal.aborted ? process.exit(130) : interruption.abort()))
+}
 
 const scratch = mkdtempSync(join(tmpdir(), 'kronicler-demo-'))
 process.on('exit', () => rmSync(scratch, { recursive: true, force: true }))
@@ -75,6 +77,7 @@ function capturedCalls() {
 }
 
 async function report(calls) {
+  if (calls === 0) return say('Nothing was captured: KRONICLER_ENABLED is false')
   const directory = process.env.KRONICLER_DIR ?? '.kronicler'
   const rows = await printReport(directory, startMs)
   say(`\n${count(calls)} calls made, ${count(rows)} rows stored`)

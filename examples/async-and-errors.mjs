@@ -27,9 +27,14 @@ for (const name of ['countLines', 'parse']) {
 
 await close()
 const database = await openDatabase('.kronicler')
-for (const call of await database.tail(4)) {
-  console.log(`${call.function}: ${call.durationNs} ns ${call.error ?? ''}`)
+const rows = await database.tail(4)
+for (const { function: name, durationNs, error } of rows) {
+  console.log(`${name}: ${(durationNs / 1000).toFixed(1)} µs${error ? `, ${error}` : ''}`)
 }
-const errors = (await database.tail(4)).map(({ error }) => error)
-assert.deepEqual(errors.sort(), ['Error', 'SyntaxError', undefined, undefined])
+assert.deepEqual(rows.map(({ error }) => error).sort(), [
+  'Error',
+  'SyntaxError',
+  undefined,
+  undefined,
+])
 await database.close()
