@@ -1,0 +1,34 @@
+/**
+ * @module bench/harness/suite
+ * What every suite is given, and what it is.
+ */
+import { mkdtempSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import type { BenchRow } from './result.ts'
+
+export interface SuiteOptions {
+  rows: number[] | undefined // sizes of the databases; undefined: the suite's own
+  sets: string[] | undefined // names of data sets
+  rounds: number | undefined // how often everything is measured
+  seconds: number | undefined // for how long a question is asked of one contender
+  skip: string[] // peers to leave out
+  folder: string // where data is written
+}
+
+export interface Suite {
+  peers: string[] // packages whose versions belong to the result
+  run(options: SuiteOptions): Promise<BenchRow[]>
+}
+
+/** Gives `work` an empty folder and removes it afterwards, whatever happens. */
+export async function inFolder<T>(
+  parent: string,
+  work: (folder: string) => Promise<T>,
+): Promise<T> {
+  const folder = mkdtempSync(join(parent, 'kronicler-bench-'))
+  try {
+    return await work(folder)
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}

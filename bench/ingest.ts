@@ -1,0 +1,80 @@
+/**
+ * @module bench/ingest
+ * How many rows per second go into the database? From columns in memory until everything is on the disk and closed,
+ * one thread, durable once a second.
+ */
+import { dataSet, type DataSet, type RowColumns } from './datasets.ts'
+import { progress, shortCount } from './harness/report.ts'
+import { withRatios, type BenchRow } from './harness/result.ts'
+import { inFolder, type Suite, type SuiteOptions } from './harness/suite.ts'
+import { median, percentiles } from './harness/statistics.ts'
+import { duckdbStore } from './stores/duckdb.ts'
+import { kroniclerStore } from './stores/kronicler.ts'
+import { sqliteStore } from './stores/sqlite.ts'
+import type { Store } from './stores/store.ts'
+
+const STORES = [kroniclerStore, duckdbStore, sqliteStore]
+const DEFAULT_ROWS: Record<string, number> = { A: 10e6, B: 1e6, C: 1e6 }
+const DEFAULT_ROUNDS = 3
+
+export const ingestSuite: Suite = {
+  peers: ['@duckdb/node-api', 'libsql'],
+  async run(options) {
+    const rows: BenchRow[] = []
+    for (const name of options.sets ?? ['A', 'B', 'C']) {
+      for (const count of options.rows ?? [DEFAULT_ROWS[name]!]) {
+        rows.push(...(await measureSet(dataSet(name), count, options)))
+      }
+    }
+    return withRatios(rows, 'duckdb')
+  },
+}
+
+async function measureSet(
+  set: DataSet,
+  count: number,
+  { rounds = DEFAULT_ROUNDS, skip, folder }: SuiteOptions,
+): Promise<BenchRow[]> {
+  const what = `${set.name}-${shortCount(count)}`
+  progress(`${what}: making the rows`)
+  const batches = [...set.batches(count)] // kept, so that making them is not measured
+  const runs = STORES.filter(({ who }) => !skip.includes(who)).map((store) => ({
+    store,
+    rates: [] as number[],
+  }))
+  for (let round = 0; round < rounds; round++) {
+    for (const { store, rates } of round % 2 === 0 ? runs : [...runs].reverse()) {
+      const seconds = await inFolder(folder, (path) => ingest(store, path, set, batches))
+      rates.push(count / seconds)
+      progress(`${what}: ${store.who} ${(count / seconds / 1e6).toFixed(2)} M rows/s`)
+    }
+  }
+  return runs.map(({ store, rates }) => ({
+    name: `${store.who}/${what}`,
+    value: median(rates),
+    unit: 'rows/s',
+    n: rates.length,
+    ...percentiles(rates),
+    best: Math.max(...rates),
+  }))
+}
+
+/** @returns seconds */
+async function ingest(
+  store: Store,
+  folder: string,
+  set: DataSet,
+  batches: readonly RowColumns[],
+): Promise<number> {
+  const writer = await store.create(folder, set)
+  const start = performance.now()
+  let committed = start
+  for (const batch of batches) {
+    await writer.append(batch)
+    if (performance.now() - committed < 1000) continue
+    writer.commit()
+    committed = performance.now()
+  }
+  await writer.finish()
+  return (performance.now() - start) / 1000
+}

@@ -1,0 +1,105 @@
+/**
+ * @module bench
+ * Runs one suite: npm run bench -- <suite> [options].
+ */
+import os from 'node:os'
+import { parseArgs } from 'node:util'
+import { printTable } from './harness/report.ts'
+import { benchResult, writeResult } from './harness/result.ts'
+import type { Suite, SuiteOptions } from './harness/suite.ts'
+
+/** Loaded when asked for: a suite's peers must not disturb another suite. */
+const SUITES: Record<string, () => Promise<Suite>> = {
+  capture: async () => (await import('./capture.ts')).captureSuite,
+  ingest: async () => (await import('./ingest.ts')).ingestSuite,
+  storage: async () => (await import('./storage.ts')).storageSuite,
+  query: async () => (await import('./query.ts')).querySuite,
+}
+
+const HELP = `Usage: npm run bench -- <suite> [options]
+
+Suites
+  capture   what a captured call costs, in time and memory
+  ingest    rows per second into the database
+  storage   bytes a row takes, everything counted
+  query     how long questions take
+
+Options
+  --json FILE      write the result there, too; in a folder it is named after date and suite
+  --rows N[,N]     rows of the database, such as 100k,10M (default: the suite's own)
+  --sets A[,B]     data sets, of A, B and C (ingest, storage; default all)
+  --rounds N       how often everything is measured (capture: 200, ingest: 3)
+  --seconds N      how long one question is asked of one contender (query: 4)
+  --skip WHO[,..]  contenders to leave out
+  --dir FOLDER     where data is written (default: the system's temporary folder)
+  --help
+`
+
+class UsageError extends Error {}
+
+try {
+  await main()
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error
+  console.error(`${error.message}\n\n${HELP}`)
+  process.exitCode = 2
+}
+
+async function main(): Promise<void> {
+  const { positionals, values } = parseCommandLine()
+  if (values.help === true) {
+    console.log(HELP)
+    return
+  }
+  const name = positionals[0] ?? ''
+  const load = Object.hasOwn(SUITES, name) ? SUITES[name] : undefined
+  if (load === undefined || positionals.length > 1) {
+    throw new UsageError(
+      name === '' ? 'Which suite?' : `There is no suite ${positionals.join(' ')}.`,
+    )
+  }
+  const options: SuiteOptions = {
+    rows: list(values.rows)?.map((text) => count(text, 'rows')),
+    sets: list(values.sets),
+    rounds: values.rounds === undefined ? undefined : count(values.rounds, 'rounds'),
+    seconds: values.seconds === undefined ? undefined : count(values.seconds, 'seconds'),
+    skip: list(values.skip) ?? [],
+    folder: values.dir ?? os.tmpdir(),
+  }
+  const suite = await load()
+  const result = benchResult(name, suite.peers, await suite.run(options))
+  printTable(result)
+  if (values.json !== undefined) console.log(writeResult(values.json, result))
+}
+
+function parseCommandLine() {
+  try {
+    return parseArgs({
+      allowPositionals: true,
+      options: {
+        json: { type: 'string' },
+        rows: { type: 'string' },
+        sets: { type: 'string' },
+        rounds: { type: 'string' },
+        seconds: { type: 'string' },
+        skip: { type: 'string' },
+        dir: { type: 'string' },
+        help: { type: 'boolean' },
+      },
+    })
+  } catch (error) {
+    throw new UsageError((error as Error).message)
+  }
+}
+
+function list(text: string | undefined): string[] | undefined {
+  return text?.split(',').filter((part) => part !== '')
+}
+
+/** 100k, 10M, 1G or plain digits. */
+function count(text: string, option: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)([kMG]?)$/.exec(text) ?? []
+  const value = Math.round(Number(digits) * { '': 1, k: 1e3, M: 1e6, G: 1e9 }[unit as '' | 'k'])
+  if (!(value >= 1)) throw new UsageError(`--${option} must be a number such as 100k, not ${text}`)
+  return value
+}

@@ -1,0 +1,60 @@
+/**
+ * @module bench/stores/kronicler
+ */
+import { DatabaseWriter, openDatabase, type Stats } from 'kronicler/database'
+import { QUANTILES, type Range, type Store, type StoreReader, type Summary } from './store.ts'
+
+export const kroniclerStore: Store = {
+  who: 'kronicler',
+
+  async create(folder, set) {
+    const writer = DatabaseWriter.open(folder)
+    set.functionNames.forEach((name, id) => {
+      if (writer.functionId(name) !== id) throw new Error(`${name} did not get id ${id}`)
+    })
+    set.errorNames.forEach((name) => writer.errorTypeId(name))
+    return {
+      async append(rows) {
+        writer.append(rows)
+        await writer.sealed() // one thread: finished logs are sealed in between
+      },
+      commit: () => {
+        writer.flush()
+      },
+      finish: () => writer.close(),
+    }
+  },
+
+  async open(folder, set): Promise<StoreReader> {
+    const database = await openDatabase(folder)
+    const ids = new Map(set.functionNames.map((name, id) => [name, id]))
+    return {
+      async oneFunction(functionId, range) {
+        const name = set.functionNames[functionId]!
+        return summary(
+          await database.stats({ function: name, quantiles: QUANTILES, ...inMs(range) }),
+        )
+      },
+      async allFunctions(range) {
+        const functions = await database.functions({ quantiles: QUANTILES, ...inMs(range) })
+        return functions.map((stats) => ({
+          functionId: ids.get(stats.function)!,
+          ...summary(stats),
+        }))
+      },
+      top: async (limit) => (await database.slowest({ limit })).map((row) => row.durationNs),
+      tail: async (limit) =>
+        (await database.tail(limit)).map((row) => Math.round(row.startMs * 1000)),
+      count: (range) => database.count(inMs(range)),
+      close: () => database.close(),
+    }
+  },
+}
+
+function summary({ calls, errors, sumNs, minNs, maxNs }: Stats): Summary {
+  return { calls, errors, sumNs, minNs, maxNs }
+}
+
+function inMs(range: Range | undefined): { from?: number; to?: number } {
+  return range === undefined ? {} : { from: range.fromUs / 1000, to: range.toUs / 1000 }
+}
