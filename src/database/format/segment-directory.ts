@@ -421,7 +421,11 @@ function readRaw(
   }
   for (let chunk = 0; chunk < chunkCount; chunk++) {
     if (rowCounts[chunk]! < SUMMARY_MIN_ROWS) continue
-    squaredDeviations[chunk] = view.getFloat64(pointer + position, true)
+    const squares = view.getFloat64(pointer + position, true)
+    if (!(squares >= 0 && squares < Infinity)) {
+      throw corruption(file, position, 'impossible squared deviations')
+    }
+    squaredDeviations[chunk] = squares
     position += 8
   }
   for (const extent of extents) {

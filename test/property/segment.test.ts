@@ -1,0 +1,257 @@
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import type { SegmentDirectory } from '../../src/database/format/segment-directory.ts'
+import {
+  loadFallbackKernels,
+  loadKernels,
+  type Kernels,
+} from '../../src/database/kernels/kernels.ts'
+import { BUCKET_COUNT, bucketOf } from '../../src/metrics/histogram.ts'
+import { clustered, idRows, toColumns } from '../support/arbitrary-rows.ts'
+import { MemoryFiles } from '../support/memory-files.ts'
+import { fileBytes, readSegment, type IdRow, type SegmentContent } from '../support/read-folder.ts'
+
+/** Seals one log after the other with the same writer, so that what it keeps between them is tested too. */
+class SegmentMaker {
+  readonly #files = new MemoryFiles()
+  readonly #writer: DirectoryWriter
+  #rows = 0
+
+  constructor(kernels: Kernels) {
+    this.#writer = DirectoryWriter.create('/db', { files: this.#files, kernels })
+  }
+
+  async make(rows: readonly IdRow[]): Promise<Uint8Array> {
+    for (let from = 0; from < rows.length; from += 65_536) {
+      const part = rows.slice(from, from + 65_536)
+      this.#writer.append(toColumns(part), { slot: 0, slotSequence: this.#rows })
+      this.#rows += part.length
+    }
+    const sequence = this.#writer.rotate()
+    await this.#writer.seal(sequence)
+    const number = String(sequence).padStart(6, '0')
+    expect(this.#files.list(this.#writer.path)).not.toContain(`wal.${number}`)
+    const path = join(this.#writer.path, `seg.${number}-${number}`)
+    const bytes = this.#files.content(path)
+    this.#files.unlink(path)
+    return bytes
+  }
+}
+
+function read(bytes: Uint8Array): SegmentContent & { kernels: Kernels; pointer: number } {
+  const kernels = loadFallbackKernels()
+  const file = fileBytes(kernels, bytes, 'seg')
+  return { ...readSegment(file), kernels, pointer: file.pointer }
+}
+
+describe.each([
+  ['WebAssembly', loadKernels],
+  ['TypeScript', loadFallbackKernels],
+])('segments, %s kernels', (_, load) => {
+  const maker = new SegmentMaker(load())
+
+  test('every row comes back, by function and start', async () => {
+    await fc.assert(
+      fc.asyncProperty(idRows(700), async (rows) => {
+        const content = read(await maker.make(rows))
+        expect(content.rows).toEqual(clustered(rows))
+        expect(content.header.rowCount).toBe(rows.length)
+        expectSummaries(content, bucketsOf(content))
+      }),
+      { numRuns: 150 },
+    )
+  })
+
+  test('a function of many chunks, in and out of order, with gaps that need varints', async () => {
+    const rows = [
+      ...manyRows(20_000, (i) => [3, 1e15 + i * 10]),
+      ...manyRows(40_000, (i) => [4, 1e15 + ((i * 7919) % 40_000)]),
+      ...manyRows(17_000, (i) => [5, (i + (i % 5 === 0 ? 3 : 0)) * 2 ** 33]),
+      ...manyRows(1, () => [6, 1e15]),
+      ...manyRows(127, () => [7, 1e15]),
+      ...manyRows(16_384, (i) => [8, 1e15 + i]),
+      ...manyRows(16_385, (i) => [100_000, 1e15 - i]),
+    ]
+    const content = read(await maker.make(rows))
+    expect(content.rows).toEqual(clustered(rows))
+    const { directory } = content
+    expect([...directory.totalChunkCounts]).toEqual([2, 3, 2, 2])
+    expectSummaries(content, bucketsOf(content))
+  })
+
+  test('no rows make a segment without chunks', async () => {
+    const { directory, header, rows } = read(await maker.make([]))
+    expect(rows).toEqual([])
+    expect([header.rowCount, header.minStartUs, directory.chunkCount]).toEqual([0, 0, 0])
+  })
+
+  test('long durations keep sum, squared deviations and histogram exact', async () => {
+    const rows = manyRows(300, (i) => [1, 1e15 + i]).map(([id, start], i): IdRow => [
+      id,
+      start,
+      i % 2 === 0 ? 2 ** 53 - 1 - i : 5,
+      0,
+    ])
+    const content = read(await maker.make(rows))
+    expect(content.rows).toEqual(rows)
+    expectSummaries(content, bucketsOf(content))
+  })
+})
+
+describe('damaged segments', () => {
+  const maker = new SegmentMaker(loadKernels())
+
+  test('a flipped bit anywhere is reported, never read as other rows', async () => {
+    await fc.assert(
+      fc.asyncProperty(idRows(200), fc.array(fc.nat(), { minLength: 8 }), async (rows, seeds) => {
+        const bytes = await maker.make(rows)
+        for (const seed of seeds) {
+          const bit = seed % (8 * bytes.length)
+          bytes[bit >> 3]! ^= 1 << (bit & 7)
+          expect(() => read(bytes)).toThrow(expect.objectContaining({ code: 'KRONICLER_CORRUPT' }))
+          bytes[bit >> 3]! ^= 1 << (bit & 7)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('every bit of a small segment, one by one', async () => {
+    const rows: IdRow[] = [
+      [1, 1e15, 17, 0],
+      [1, 1e15 + 5, 2 ** 40, 2],
+      [9, 1e15 + 1, 0, 0],
+    ]
+    const bytes = await maker.make(rows)
+    const undetected: number[] = []
+    for (let bit = 0; bit < 8 * bytes.length; bit++) {
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+      try {
+        read(bytes)
+        undetected.push(bit)
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'KRONICLER_CORRUPT' })
+      }
+      bytes[bit >> 3]! ^= 1 << (bit & 7)
+    }
+    expect(undetected).toEqual([])
+  })
+
+  test('a segment cut off anywhere is reported', async () => {
+    const bytes = await maker.make(manyRows(300, (i) => [i % 3, 1e15 + i]))
+    for (let size = 0; size < bytes.length; size += 7) {
+      expect(() => read(bytes.slice(0, size))).toThrow(
+        expect.objectContaining({ code: 'KRONICLER_CORRUPT' }),
+      )
+    }
+  })
+
+  test('a changed directory under valid checksums is refused or gives rows, in bounded time', async () => {
+    const original = await maker.make(manyRows(400, (i) => [i % 3, 1e15 + i * 3]))
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(255), fc.nat(), (at, value, second) => {
+        const bytes = original.slice()
+        forge(bytes, [
+          [at, value],
+          [second, 255 - value],
+        ])
+        try {
+          expect(read(bytes).rows.length).toBe(400)
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'KRONICLER_CORRUPT' })
+        }
+      }),
+      { numRuns: 1500 },
+    )
+  })
+})
+
+/** Changes bytes of the directory and makes the checksums right again. */
+function forge(bytes: Uint8Array, changes: readonly [number, number][]): void {
+  const kernels = loadFallbackKernels()
+  const { pointer } = fileBytes(kernels, bytes, 'seg')
+  const { u8, view } = kernels
+  const footer = pointer + bytes.length - 128
+  const offset = Number(view.getBigUint64(footer + 64, true))
+  const size = Number(view.getBigUint64(footer + 72, true))
+  for (const [at, value] of changes) u8[pointer + offset + (at % size)] = value
+  view.setBigUint64(footer + 88, kernels.xxh64(pointer + offset, size), true)
+  view.setBigUint64(footer + 112, 0n, true)
+  view.setBigUint64(footer + 112, kernels.xxh64(footer, 128), true)
+  bytes.set(u8.subarray(pointer, pointer + bytes.length))
+}
+
+function manyRows(count: number, place: (i: number) => [number, number]): IdRow[] {
+  return Array.from({ length: count }, (_, i) => {
+    const [id, start] = place(i)
+    return [id, start, (i * 7919) % 1_000_003, i % 97 === 0 ? 1 + (i % 300) : 0]
+  })
+}
+
+/** What the directory says of every chunk, against its rows. */
+function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]): void {
+  const { directory, rows } = content
+  let first = 0
+  for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
+    const part = rows.slice(first, first + directory.rowCounts[chunk]!)
+    const durations = part.map((row) => row[2])
+    const failed = part.filter((row) => row[3] !== 0)
+    expect(directory.functionIds[chunk]).toBe(part[0]![0])
+    expect(directory.minDurationsNs[chunk]).toBe(Math.min(...durations))
+    expect(directory.maxDurationsNs[chunk]).toBe(Math.max(...durations))
+    expect(directory.errorCounts[chunk]).toBe(failed.length)
+    expect(directory.maxErrorDurationsNs[chunk]).toBe(
+      failed.reduce((max, row) => Math.max(max, row[2]), 0),
+    )
+    if (part.length >= 128) expectMoments(directory, chunk, durations)
+    else expect(directory.sumsLow[chunk]).toBeNaN()
+    expect(buckets[chunk]).toEqual(part.length >= 128 ? histogramOf(durations) : new Map())
+    first += part.length
+  }
+  for (let i = 0; i < directory.totalCount; i++) {
+    const from = directory.totalFirstChunks[i]!
+    const id = directory.functionIds[from]!
+    const durations = rows.filter((row) => row[0] === id).map((row) => row[2])
+    expect(buckets[directory.chunkCount + i]).toEqual(histogramOf(durations))
+  }
+}
+
+function expectMoments(directory: SegmentDirectory, chunk: number, durations: number[]): void {
+  const sum = durations.reduce((total, ns) => total + BigInt(ns), 0n)
+  const stored = BigInt(directory.sumsHigh[chunk]!) * 2n ** 32n + BigInt(directory.sumsLow[chunk]!)
+  expect(stored).toBe(sum)
+  const mean = Number(sum) / durations.length
+  const squares = durations.reduce((total, ns) => total + (ns - mean) ** 2, 0)
+  const tolerance = 1e-9 * squares + 1e-6
+  expect(Math.abs(directory.squaredDeviations[chunk]! - squares)).toBeLessThanOrEqual(tolerance)
+}
+
+function histogramOf(durations: readonly number[]): Map<number, number> {
+  const counts = new Map<number, number>()
+  for (const durationNs of durations) {
+    const bucket = bucketOf(durationNs)
+    counts.set(bucket, (counts.get(bucket) ?? 0) + 1)
+  }
+  return new Map([...counts].sort((a, b) => a[0] - b[0]))
+}
+
+/** Stored histograms of all chunks, then of the functions with several. */
+function bucketsOf(content: SegmentContent & { kernels: Kernels; pointer: number }) {
+  const { kernels, pointer, directory } = content
+  const at = kernels.allocate(4 * BUCKET_COUNT)
+  const offsets = [...directory.histogramOffsets, ...directory.totalHistogramOffsets]
+  const sizes = [...directory.histogramSizes, ...directory.totalHistogramSizes]
+  return offsets.map((offset, i) => {
+    const counts = new Map<number, number>()
+    if (sizes[i] === 0) return counts
+    kernels.u32.fill(0, at / 4, at / 4 + BUCKET_COUNT)
+    expect(kernels.histogramMerge(pointer + offset, at)).toBe(pointer + offset + sizes[i]!)
+    for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) {
+      const count = kernels.u32[at / 4 + bucket]!
+      if (count > 0) counts.set(bucket, count)
+    }
+    return counts
+  })
+}
