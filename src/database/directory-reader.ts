@@ -9,6 +9,7 @@
 import { join } from 'node:path'
 import { CorruptionError } from '../errors.ts'
 import type { ChunkSource } from './chunk-source.ts'
+import { readCounters } from './counters-file.ts'
 import { DictionaryReader } from './dictionary-reader.ts'
 import { interpretListing, type DirectoryListing, type SegmentEntry } from './directory-listing.ts'
 import { systemCode } from './file.ts'
@@ -105,6 +106,22 @@ export class DirectoryReader {
     if (name !== undefined) return name
     this.#context.faults.report(this.dictionary.missing('error type', type))
     return `(unknown error type ${type})`
+  }
+
+  /** Rows that the writer refused because its queue was full, as it last told. */
+  dropped(): number {
+    const { faults, files } = this.#context
+    try {
+      const counters = readCounters(files, this.path, (bytes, path, offset) =>
+        this.#context.place(bytes, path, offset),
+      )
+      if (counters?.fault !== undefined) faults.add(counters.fault)
+      return counters?.dropped ?? 0
+    } catch (error) {
+      if (!(error instanceof CorruptionError)) throw error
+      faults.add(error)
+      return 0
+    }
   }
 
   close(): void {

@@ -11,6 +11,7 @@
  */
 import { dirname, join } from 'node:path'
 import { KroniclerError } from '../errors.ts'
+import { writeCounters } from './counters-file.ts'
 import { nodeFiles, systemCode, toIoError, writeAt, type FileLayer } from './file.ts'
 import {
   decodeFormat,
@@ -30,6 +31,7 @@ import {
   encodeDictionaryFrame,
   encodeDictionaryHeader,
 } from './format/dictionary.ts'
+import type { Counters } from './format/counters.ts'
 import type { RowColumns } from './format/rows.ts'
 import { encodeWalFrame, walFrameBound, type FrameOrigin } from './format/wal-frame.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
@@ -56,9 +58,10 @@ export const WRITER_STATE = {
   walUnsynced: 13, // 1: likewise
   walTorn: 14, // 1: a failed write may have left bytes behind the last frame
   dictionaryTorn: 15, // 1: likewise
+  countersWritten: 16, // records written to the counters file
 } as const
 
-export const WRITER_STATE_LENGTH = 16
+export const WRITER_STATE_LENGTH = 17
 const NO_DESCRIPTOR = -1
 const S = WRITER_STATE
 
@@ -204,6 +207,22 @@ export class DirectoryWriter {
     }
     state[S.walRows]! += count
     state[S.nextRow]! += count
+  }
+
+  /**
+   * Tells readers how this writer is doing. Not synced: after a power loss the counters may be older than the rows.
+   *
+   * @throws {KroniclerError} KRONICLER_IO, KRONICLER_CLOSED
+   */
+  storeCounters(counters: Counters): void {
+    this.#assertOpen()
+    const generation = this.#state[S.countersWritten]!
+    try {
+      writeCounters(this.#files, this.path, this.#small, this.#smallScratch, counters, generation)
+    } catch (error) {
+      throw toIoError(error, `writing counters to ${this.path}`)
+    }
+    this.#state[S.countersWritten] = generation + 1
   }
 
   /**

@@ -91,6 +91,14 @@ export class Snapshot {
     this.context.faults.flush()
   }
 
+  /** Rows that the writers refused, in all. */
+  dropped(): number {
+    let dropped = 0
+    for (const directory of this.#directories.values()) dropped += directory.dropped()
+    this.context.faults.flush()
+    return dropped
+  }
+
   /** The writer's folder that a source belongs to. */
   ownerOf(source: ChunkSource): DirectoryReader {
     const owner = this.#owners.get(source)

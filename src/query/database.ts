@@ -54,6 +54,9 @@ export interface Database {
   /** How many calls started in the range. */
   count(query?: CountQuery): Promise<number>
 
+  /** How many calls were made but not stored, because a writer's queue was full, since its process began. */
+  dropped(): Promise<number>
+
   /** Names of all functions that were ever stored, sorted by code unit. */
   functionNames(): Promise<string[]>
 

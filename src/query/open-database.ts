@@ -136,6 +136,13 @@ class EmbeddedDatabase implements Database {
     })
   }
 
+  dropped(): Promise<number> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.dropped()
+    })
+  }
+
   functionNames(): Promise<string[]> {
     return attempt(() => {
       this.#snapshot.refresh()

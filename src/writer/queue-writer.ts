@@ -114,7 +114,7 @@ export class QueueWriter {
   #storeCounters(): void {
     const dropped = this.dropped
     if (dropped === this.#droppedOnDisk || this.#directory === undefined) return
-    // COUNTERS
+    this.#directory.storeCounters({ dropped })
     this.#droppedOnDisk = dropped
   }
 

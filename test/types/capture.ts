@@ -74,16 +74,6 @@ class Orders {
   reveal(): number {
     return this.#secret()
   }
-
-  // @ts-expect-error -- a field is no method
-  @capture
-  field = 1
-
-  // @ts-expect-error -- a getter is no method yet
-  @capture
-  get size(): number {
-    return 1
-  }
 }
 assertTrue<Equal<Orders['find'], (id: number) => string>>()
 

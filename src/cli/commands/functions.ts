@@ -78,6 +78,7 @@ async function run(session: Session, { limit, sort }: FunctionsOptions): Promise
   if (functions.length < all.length) {
     session.print(dim(`and ${formatCount(all.length - functions.length)} more`))
   }
+  await tellDropped(session)
 }
 
 function columnsFor({ colors }: Session): Column[] {
@@ -109,6 +110,14 @@ function cellsOf(stats: FunctionStats, totalNs: number): string[] {
     slow.calls === 0 ? NOTHING : formatShare(slow.timeShare),
     totalNs === 0 ? NOTHING : formatShare(sumNs / totalNs),
   ]
+}
+
+/** Calls that are in no number above. */
+async function tellDropped({ colors, database, print }: Session): Promise<void> {
+  const dropped = await database.dropped()
+  if (dropped === 0) return
+  const text = `${formatCount(dropped)} more calls were not stored: they found a full queue`
+  print(colors.yellow(text))
 }
 
 type Comparator = (a: FunctionStats, b: FunctionStats) => number

@@ -6,6 +6,7 @@
  *   <root>/w-<pid>-<startMsHex>-<rand8hex>/     one folder per writing process; only that process writes there
  *       LOCK                                    who writes; removed when the writer closes
  *       dict                                    names
+ *       counters                                rows refused; only if there are any
  *       wal.000000                              log 0
  *       seg.000000-000003                       sealed rows of the logs 0 to 3
  *       seg.000000-000003.tmp                   being written, not to be read
@@ -16,6 +17,7 @@ import { DIRECTORY_VERSION } from './versions.ts'
 export const FORMAT_FILE = 'FORMAT'
 export const LOCK_FILE = 'LOCK'
 export const DICTIONARY_FILE = 'dict'
+export const COUNTERS_FILE = 'counters'
 export const TEMPORARY_SUFFIX = '.tmp'
 
 /** The process that writes a folder. */
