@@ -94,9 +94,7 @@ export class DirectoryWriter {
     const { kernels } = options
     this.path = path
     this.#state = options.state ?? new Float64Array(WRITER_STATE_LENGTH)
-    if (this.#state.length < WRITER_STATE_LENGTH) {
-      throw new RangeError(`options.state must have ${WRITER_STATE_LENGTH} elements`)
-    }
+    checkState(this.#state)
     this.#files = options.files ?? nodeFiles
     this.#loadKernels =
       typeof kernels === 'function' ? kernels : kernels ? () => kernels : loadKernels
@@ -112,6 +110,7 @@ export class DirectoryWriter {
    */
   static create(root: string, options: DirectoryCreateOptions = {}): DirectoryWriter {
     const files = options.files ?? nodeFiles
+    checkState(options.state)
     try {
       const identity = options.identity ?? currentIdentity(files)
       const random = options.random ?? Math.floor(Math.random() * 2 ** 32)
@@ -210,12 +209,12 @@ export class DirectoryWriter {
   }
 
   /**
-   * Tells readers how this writer is doing. Not synced: after a power loss the counters may be older than the rows.
+   * Tells readers how this writer is doing; also after close(), for calls that came too late to be stored. Not synced:
+   * after a power loss the counters may be older than the rows.
    *
-   * @throws {KroniclerError} KRONICLER_IO, KRONICLER_CLOSED
+   * @throws {KroniclerError} KRONICLER_IO
    */
   storeCounters(counters: Counters): void {
-    this.#assertOpen()
     const generation = this.#state[S.countersWritten]!
     try {
       writeCounters(this.#files, this.path, this.#small, this.#smallScratch, counters, generation)
@@ -521,6 +520,14 @@ const DICTIONARY: AppendedFile = {
   sizeBytes: S.dictionarySizeBytes,
   unsynced: S.dictionaryUnsynced,
   torn: S.dictionaryTorn,
+}
+
+function checkState(state: Float64Array | undefined): void {
+  if (state !== undefined && state.length < WRITER_STATE_LENGTH) {
+    throw new RangeError(
+      `options.state must have ${WRITER_STATE_LENGTH} elements, not ${state.length}`,
+    )
+  }
 }
 
 /** Creates FORMAT if there is none, whole at once; checks it otherwise. */

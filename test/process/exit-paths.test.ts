@@ -8,7 +8,15 @@ import { runChild, temporaryFolder, type ChildResult } from './run-child.ts'
 async function endedAs(
   way: string,
   options: { calls?: number; signal?: NodeJS.Signals; env?: Record<string, string> } = {},
-): Promise<ChildResult & { made: number; dropped: number; stored: number; directory: string }> {
+): Promise<
+  ChildResult & {
+    made: number
+    dropped: number
+    droppedOnDisk: number
+    stored: number
+    directory: string
+  }
+> {
   const directory = join(temporaryFolder(), 'calls')
   let signalled = false
   const result = await runChild('exit-paths.mjs', [way, String(options.calls ?? 1000)], {
@@ -23,12 +31,14 @@ async function endedAs(
   expect(line, result.stderr).not.toBe('')
   const { made, dropped } = JSON.parse(line) as { made: number; dropped: number }
   let stored = 0
+  let droppedOnDisk = 0
   if (existsSync(directory)) {
     const database = await openDatabase(directory)
     stored = await database.count()
+    droppedOnDisk = await database.dropped()
     await database.close()
   }
-  return { ...result, made, dropped, stored, directory }
+  return { ...result, made, dropped, droppedOnDisk, stored, directory }
 }
 
 describe('nothing that was accepted is lost', () => {
@@ -50,11 +60,14 @@ describe('nothing that was accepted is lost', () => {
     expect(result.stored, result.stderr).toBe(result.made)
   })
 
-  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)('%s, and the signal ends it', async (signal) => {
-    const result = await endedAs('waits for a signal', { signal })
-    expect(result).toMatchObject({ code: null, signal, dropped: 0 })
-    expect(result.stored).toBe(result.made)
-  })
+  test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+    '%s, and the signal ends it',
+    async (signal) => {
+      const result = await endedAs('waits for a signal', { signal })
+      expect(result).toMatchObject({ code: null, signal, dropped: 0 })
+      expect(result.stored).toBe(result.made)
+    },
+  )
 
   test('SIGTERM with a handler of the program’s own, which decides', async () => {
     const way = 'waits for a signal with a handler of its own'
@@ -71,6 +84,7 @@ describe('nothing that was accepted is lost', () => {
   test('a million calls in a tight loop: stored and dropped make the calls', async () => {
     const result = await endedAs('process.exit at once', { calls: 1_000_000 })
     expect(result.stored + result.dropped, result.stderr).toBe(1_000_000)
+    expect(result.droppedOnDisk).toBe(result.dropped)
     expect(result.stored).toBeGreaterThan(0)
   })
 

@@ -29,11 +29,18 @@ export async function runChild(
   options: {
     env: Record<string, string>
     nodeArgs?: readonly string[]
+    fileSizeLimitKiB?: number // no file may grow beyond it: as if the disk were full
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
   const file = fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
-  const child = spawn(process.execPath, [...(options.nodeArgs ?? []), file, ...args], {
+  const command = [process.execPath, ...(options.nodeArgs ?? []), file, ...args]
+  const limit = options.fileSizeLimitKiB
+  if (limit !== undefined) {
+    // the shell's unit is 512 bytes
+    command.unshift('/bin/sh', '-c', `ulimit -f ${limit * 2}; exec "$0" "$@"`)
+  }
+  const child = spawn(command[0]!, command.slice(1), {
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,0 +1,92 @@
+import { cpSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { openDatabase } from 'kronicler/database'
+import { describe, expect, test } from 'vitest'
+import { runChild, temporaryFolder } from './run-child.ts'
+
+const CALLS = 200_000
+const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
+
+interface Report {
+  sum: number
+  flushed: boolean
+  metrics: number
+  accounted: number
+  stored: number
+  dropped: number
+  writer: string
+  lastError: string | undefined
+  heard: string[]
+}
+
+async function run(options: {
+  directory: string
+  entry?: string
+  listen?: boolean
+  fileSizeLimitKiB?: number
+}): Promise<{ report: Report; stderr: string; code: number | null }> {
+  const args = [String(CALLS), options.entry ?? 'package', options.listen ? 'listen' : '']
+  const result = await runChild('failures.mjs', args, {
+    env: { KRONICLER_DIR: options.directory },
+    ...(options.fileSizeLimitKiB === undefined
+      ? {}
+      : { fileSizeLimitKiB: options.fileSizeLimitKiB }),
+  })
+  const report = JSON.parse(result.stdout) as Report
+  return { report, stderr: result.stderr, code: result.code }
+}
+
+/** What must hold whatever fails: the program runs to its end, and every call is in the metrics and accounted for. */
+function expectUnharmed({ report, code }: { report: Report; code: number | null }): void {
+  expect(code).toBe(0)
+  expect(report.sum).toBe(CALLS)
+  expect(report.metrics).toBe(CALLS)
+  expect(report.accounted).toBe(CALLS)
+}
+
+describe('a directory that cannot be made', () => {
+  const directory = join(fileURLToPath(import.meta.url), 'below-a-file')
+
+  test('is told once on stderr, and the program does not notice', async () => {
+    const result = await run({ directory })
+    expectUnharmed(result)
+    expect(result.report).toMatchObject({ flushed: false, stored: 0, lastError: 'KRONICLER_IO' })
+    expect(result.stderr).toMatch(/^kronicler: [^\n]*below-a-file[^\n]*ENOTDIR[^\n]*\n$/)
+  })
+
+  test('is told to onError if there is one', async () => {
+    const result = await run({ directory, listen: true })
+    expectUnharmed(result)
+    expect(result.report.heard).toEqual(['KRONICLER_IO'])
+    expect(result.stderr).toBe('')
+  })
+})
+
+test('a disk that is full in the middle: what was stored is readable, the rest is counted', async () => {
+  const directory = join(temporaryFolder(), 'calls')
+  const result = await run({ directory, fileSizeLimitKiB: 512 })
+  expectUnharmed(result)
+  expect(result.report.lastError).toBe('KRONICLER_IO')
+  expect(result.stderr).toMatch(/^kronicler: [^\n]*EFBIG[^\n]*\n$/)
+  expect(result.report.stored).toBeGreaterThan(10_000)
+  expect(result.report.dropped).toBeGreaterThan(0)
+  const database = await openDatabase(directory)
+  expect(await database.count()).toBe(result.report.stored)
+  await database.close()
+})
+
+test('a background thread that cannot start: metrics go on, and nothing that was accepted is lost', async () => {
+  const folder = temporaryFolder()
+  const directory = join(folder, 'calls')
+  cpSync(DIST, join(folder, 'dist'), { recursive: true })
+  rmSync(join(folder, 'dist', 'writer-thread.cjs'))
+  const result = await run({ directory, entry: join(folder, 'dist', 'index.js') })
+  expectUnharmed(result)
+  expect(result.report.lastError).toBe('KRONICLER_WRITER')
+  expect(result.stderr).toMatch(/^kronicler: the background thread failed[^\n]*\n$/)
+  const database = await openDatabase(directory)
+  // what the ring could hold is stored when the process ends
+  expect((await database.count()) + result.report.dropped).toBe(CALLS)
+  await database.close()
+})
