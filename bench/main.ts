@@ -29,7 +29,7 @@ Options
   --rows N[,N]     rows of the database, such as 100k,10M (default: the suite's own)
   --sets A[,B]     data sets, of A, B and C (ingest, storage; default all)
   --rounds N       how often everything is measured (capture: 200, ingest: 3)
-  --seconds N      how long one question is asked of one contender (query: 4)
+  --seconds N      how long one question is asked of one contender (query: 3)
   --skip WHO[,..]  contenders to leave out
   --dir FOLDER     where data is written (default: the system's temporary folder)
   --help

@@ -18,11 +18,11 @@ import type { Range, Store, StoreReader, Summary } from './stores/store.ts'
 
 const STORES = [kroniclerStore, duckdbStore, sqliteStore]
 const DEFAULT_ROWS = [1e6, 10e6]
-const DEFAULT_SECONDS = 4
+const DEFAULT_SECONDS = 3
 const SQLITE_MAX_ROWS = 20e6 // loading more takes longer than everything else
 const MAX_SAMPLES = 1000
-const MIN_SAMPLES = 5
-const WARM_UP_SAMPLES = 3
+const MIN_SAMPLES = 3
+const WARM_UP_SAMPLES = 20
 const SEED = 4
 
 interface Contender {
@@ -107,7 +107,8 @@ function randomRange(random: Random): Range {
   return { fromUs, toUs: fromUs + Math.ceil(lengthUs) }
 }
 
-/** Contenders take turns; one whose time is up drops out. All get the same sequence of questions. */
+/** Contenders take turns; one whose time is up drops out. All get the same sequence of
+ * questions, but for those left out of a slow one's warm-up. */
 async function measureQuestion(
   name: string,
   contenders: readonly Contender[],
@@ -121,7 +122,10 @@ async function measureQuestion(
     leftMs: budgetMs,
   }))
   for (const { contender, random } of runs) {
-    for (let i = 0; i < WARM_UP_SAMPLES; i++) await ask(contender, random)
+    const start = performance.now()
+    for (let i = 0; i < WARM_UP_SAMPLES && performance.now() - start < budgetMs / 4; i++) {
+      await ask(contender, random)
+    }
   }
   let active = runs
   while (active.length > 0) {

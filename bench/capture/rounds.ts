@@ -4,7 +4,7 @@
  * a machine that slows down for a while then slows all of them.
  */
 import type { BenchRow } from '../harness/result.ts'
-import { median, percentiles, quantile } from '../harness/statistics.ts'
+import { percentiles, quantile } from '../harness/statistics.ts'
 import type { Contender } from './contenders.ts'
 import { createLoop, createSubjects, type Kind, type Subject } from './subjects.ts'
 
@@ -64,26 +64,30 @@ function createRun(
   }
 }
 
+/**
+ * Medians are of the differences to the bare call of the same round. The 10th percentiles are taken before the
+ * subtraction: they are what each needs while the machine is quiet, in whatever round that was.
+ */
 function toRows(kind: Kind, runners: readonly Runner[]): BenchRow[] {
-  const perCallNs = (who: string): number[] =>
-    runners.find(({ contender }) => contender.who === who)!.perCallNs
-  const bareNs = perCallNs('bare')
-  const overheads = (own: readonly number[]): number[] => own.map((ns, i) => ns - bareNs[i]!)
-  const limitNs = overheads(perCallNs('limit'))
-  return runners.map(({ contender: { who } }) => {
+  const samples = new Map(runners.map(({ contender, perCallNs }) => [contender.who, perCallNs]))
+  const bareNs = samples.get('bare')!
+  const overhead = (who: string) => {
+    const ownNs = samples.get(who)!
+    const aboveNs = ownNs.map((ns, round) => ns - bareNs[round]!)
+    return { ...percentiles(aboveNs), p10: quantile(ownNs, 0.1) - quantile(bareNs, 0.1) }
+  }
+  const limit = overhead('limit')
+  const rows: BenchRow[] = []
+  for (const who of samples.keys()) {
+    const own = who === 'bare' ? percentiles(bareNs) : overhead(who)
     const name = who === 'bare' ? `limit/bare-${kind}` : `${who}/${kind}`
-    if (who === 'bare') return row(name, bareNs)
-    const ownNs = overheads(perCallNs(who))
-    if (who === 'limit') return row(name, ownNs)
-    return {
-      ...row(name, ownNs),
-      ratio: median(ownNs.map((ns, i) => ns / limitNs[i]!)),
-      ratioP10: quantile(ownNs, 0.1) / quantile(limitNs, 0.1),
-      baseline: `limit/${kind}`,
+    const row: BenchRow = { name, value: own.p50, unit: 'ns', n: bareNs.length, ...own }
+    if (who !== 'bare' && who !== 'limit') {
+      row.ratio = own.p50 / limit.p50
+      row.ratioP10 = own.p10 / limit.p10
+      row.baseline = `limit/${kind}`
     }
-  })
-}
-
-function row(name: string, values: readonly number[]): BenchRow {
-  return { name, value: median(values), unit: 'ns', n: values.length, ...percentiles(values) }
+    rows.push(row)
+  }
+  return rows
 }
