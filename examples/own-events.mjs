@@ -1,6 +1,9 @@
 // The database by itself, without capture: durations that were measured elsewhere, here the build steps of a
 // log, become rows to ask about.
 import assert from 'node:assert/strict'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { DatabaseWriter, openDatabase } from 'kronicler/database'
 
 const LOG = `
@@ -12,7 +15,8 @@ const LOG = `
 2024-03-03T09:00:40.400Z test 61.5s
 `
 
-const writer = DatabaseWriter.open('builds')
+const directory = mkdtempSync(join(tmpdir(), 'builds-'))
+const writer = DatabaseWriter.open(directory)
 for (const line of LOG.trim().split('\n')) {
   const [start, step, seconds, error] = line.split(' ')
   const durationNs = Math.round(parseFloat(seconds) * 1e9)
@@ -20,7 +24,7 @@ for (const line of LOG.trim().split('\n')) {
 }
 await writer.close()
 
-const builds = await openDatabase('builds')
+const builds = await openDatabase(directory)
 for (const { function: step, calls, errors, meanNs, maxNs } of await builds.functions()) {
   const [mean, max] = [meanNs, maxNs].map((ns) => (ns / 1e9).toFixed(1))
   console.log(`${step}: ${calls} runs, ${errors} failed, mean ${mean} s, longest ${max} s`)
@@ -33,3 +37,4 @@ assert.equal(longest.durationNs, 611_700_000_000)
 assert.equal(longest.error, 'TimeoutError')
 assert.equal(await builds.count(secondDay), 2)
 await builds.close()
+rmSync(directory, { recursive: true })
