@@ -18,6 +18,7 @@ import {
   LOCK_FILE,
   decodeLock,
   segmentFileName,
+  walFileName,
   type WriterIdentity,
 } from './format/directory.ts'
 import { SlotSequences } from './format/slot-sequences.ts'
@@ -30,6 +31,8 @@ import { livenessOf } from './writer-liveness.ts'
 /** A change this shortly before a listing may be missing from it, and the next change not seen: clocks tick slowly. */
 const TICK_MS = 50
 const LISTING_ATTEMPTS = 20
+/** How often to wait for two listings that are alike. */
+const SETTLE_ATTEMPTS = 3
 /** A file this young may still be on its way to its first content. */
 const YOUNG_MS = 5000
 
@@ -82,7 +85,7 @@ export class DirectoryReader {
   refresh(): void {
     this.#checkLock()
     for (let attempt = 0; ; attempt++) {
-      if (this.#refreshFiles(attempt === LISTING_ATTEMPTS - 1)) break
+      if (this.#refreshFiles(attempt)) break
     }
     const names = [...this.#tails.values()]
     names.forEach(({ wal }, i) => wal.refresh(i < names.length - 1))
@@ -133,7 +136,7 @@ export class DirectoryReader {
   }
 
   /** @returns false if the folder changed meanwhile and must be listed again */
-  #refreshFiles(lastAttempt: boolean): boolean {
+  #refreshFiles(attempt: number): boolean {
     const { files } = this.#context
     const { modifiedMs } = files.stat(this.path)
     if (modifiedMs === this.#listedModifiedMs) return true
@@ -141,9 +144,10 @@ export class DirectoryReader {
     const names = files.readdir(this.path)
     const isRecent = listedMs - modifiedMs < TICK_MS
     const listing = interpretListing(names)
-    if (!lastAttempt) {
-      if (this.#looksIncomplete(listing)) return false
-      if (isRecent && names.join() !== files.readdir(this.path).join()) return false
+    const lastAttempt = attempt === LISTING_ATTEMPTS - 1
+    if (!lastAttempt && this.#looksIncomplete(listing)) return false
+    if (isRecent && attempt < SETTLE_ATTEMPTS) {
+      if (names.join() !== files.readdir(this.path).join()) return false
     }
     try {
       this.#take(listing)
@@ -196,7 +200,7 @@ export class DirectoryReader {
   /** Readers of all logs that no usable segment covers. What was read of a log outlives its file. */
   #openTails(
     listing: DirectoryListing,
-    segments: ReadonlyMap<string, SegmentReader>,
+    segments: Map<string, SegmentReader>,
     opened: { close: () => void }[],
   ): Map<number, Tail> {
     const isSealed = (sequence: number) =>
@@ -205,25 +209,42 @@ export class DirectoryReader {
       )
     const isCovered = (sequence: number) =>
       listing.segments.some(({ low, high }) => low <= sequence && sequence <= high)
-    const names = new Map(
-      [...listing.wals, ...listing.coveredWals].map((w) => [w.sequence, w.name]),
-    )
-    for (const [sequence, { wal }] of this.#tails) {
-      if (isCovered(sequence)) names.set(sequence, names.get(sequence) ?? wal.path)
-    }
+    const sequences = new Set([
+      ...[...listing.wals, ...listing.coveredWals].map(({ sequence }) => sequence),
+      ...[...this.#tails.keys()].filter(isCovered),
+    ])
     const tails = new Map<number, Tail>()
-    for (const sequence of [...names.keys()].sort((a, b) => a - b)) {
+    for (const sequence of [...sequences].sort((a, b) => a - b)) {
       if (isSealed(sequence)) continue
-      let tail = this.#tails.get(sequence)
-      if (tail === undefined) {
-        const path = join(this.path, names.get(sequence)!)
-        const wal = new WalReader(this.#context, path, sequence, this.#slots)
-        opened.push(wal)
-        tail = { wal, chunks: undefined }
-      }
+      const known = this.#tails.get(sequence)
+      const tail = known ?? this.#openTail(sequence, segments, opened)
+      if (tail === undefined) continue
+      if (known === undefined) opened.push(tail.wal)
       tails.set(sequence, tail)
     }
     return tails
+  }
+
+  /** @returns undefined if the log was sealed since it was listed: then its segment is among the segments */
+  #openTail(
+    sequence: number,
+    segments: Map<string, SegmentReader>,
+    opened: { close: () => void }[],
+  ): Tail | undefined {
+    const path = join(this.path, walFileName(sequence))
+    try {
+      const wal = new WalReader(this.#context, path, sequence, this.#slots)
+      return { wal, chunks: undefined }
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      const name = segmentFileName(sequence, sequence)
+      const segment = this.#openSegment({ low: sequence, high: sequence, name })
+      if (segment !== undefined) {
+        segments.set(name, segment)
+        opened.push(segment)
+      }
+      return undefined
+    }
   }
 
   #openSegment(entry: SegmentEntry): SegmentReader | undefined {

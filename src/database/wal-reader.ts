@@ -77,7 +77,10 @@ export class WalReader {
    */
   checkEnd(nextRow: number | undefined): void {
     if (nextRow === undefined || nextRow <= this.endRow || this.#damaged) return
-    const reason = `rows ${this.endRow} to ${nextRow - 1} are missing`
+    const reason =
+      this.firstRow === undefined
+        ? `the log is cut off, and the next one begins with row ${nextRow}`
+        : `rows ${this.endRow} to ${nextRow - 1} are missing`
     this.#report(new CorruptionError(this.path, this.#position, reason))
   }
 
@@ -93,7 +96,7 @@ export class WalReader {
     this.#headerRead = true
     this.#position = Math.min(sizeBytes, WAL_HEADER_SIZE_BYTES)
     if (header === undefined) {
-      this.#damaged = true
+      this.#damaged = sizeBytes >= WAL_HEADER_SIZE_BYTES // else torn, unless checkEnd finds otherwise
       return true // frames carry checksums of their own
     }
     if (header.sequence !== this.sequence) {
