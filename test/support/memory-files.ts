@@ -165,9 +165,11 @@ export class FailingFiles {
   constructor(base: FileLayer) {
     this.files = new Proxy(base, {
       get: (target, name) => {
-        const method: unknown = Reflect.get(target, name)
-        if (typeof method !== 'function' || !FALLIBLE.has(String(name))) return method
-        return (...args: unknown[]) => this.#call(target, String(name), method.bind(target), args)
+        const member: unknown = Reflect.get(target, name)
+        if (typeof member !== 'function') return member
+        const method = member.bind(target) as (...args: unknown[]) => unknown
+        if (!FALLIBLE.has(String(name))) return method
+        return (...args: unknown[]) => this.#call(target, String(name), method, args)
       },
     })
   }

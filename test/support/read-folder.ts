@@ -117,7 +117,7 @@ export function readSegment(file: FileBytes): SegmentContent {
   }
   const rows: IdRow[] = []
   for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
-    rows.push(...readChunk(file, directory, chunk))
+    for (const row of readChunk(file, directory, chunk)) rows.push(row)
   }
   return { header, directory, rows }
 }
@@ -196,7 +196,7 @@ export function readFolder(folder: string, kernels = loadFallbackKernels()): IdR
     const interval = parseSegmentFileName(name)
     if (interval === undefined) continue
     for (let sequence = interval.low; sequence <= interval.high; sequence++) sealed.add(sequence)
-    rows.push(...readSegment(open(name)).rows)
+    for (const row of readSegment(open(name)).rows) rows.push(row)
   }
   const slots = new SlotSequences()
   for (const name of files) {
@@ -204,11 +204,10 @@ export function readFolder(folder: string, kernels = loadFallbackKernels()): IdR
     if (sequence === undefined || sealed.has(sequence)) continue
     const file = open(name)
     if (file.sizeBytes < WAL_HEADER_SIZE_BYTES) continue // a crash right after it was created
-    rows.push(
-      ...readWal(file, slots, (fault) => {
-        if (fault.code !== 'KRONICLER_TORN') throw fault
-      }),
-    )
+    const found = readWal(file, slots, (fault) => {
+      if (fault.code !== 'KRONICLER_TORN') throw fault
+    })
+    for (const row of found) rows.push(row)
   }
   return rows
 }
