@@ -60,7 +60,7 @@ async function main(): Promise<void> {
   }
   const options: SuiteOptions = {
     rows: list(values.rows)?.map((text) => count(text, 'rows')),
-    sets: list(values.sets),
+    sets: list(values.sets)?.map(setName),
     rounds: values.rounds === undefined ? undefined : count(values.rounds, 'rounds'),
     seconds: values.seconds === undefined ? undefined : count(values.seconds, 'seconds'),
     skip: list(values.skip) ?? [],
@@ -94,6 +94,11 @@ function parseCommandLine() {
 
 function list(text: string | undefined): string[] | undefined {
   return text?.split(',').filter((part) => part !== '')
+}
+
+function setName(text: string): string {
+  if (!['A', 'B', 'C'].includes(text)) throw new UsageError(`There is no data set ${text}.`)
+  return text
 }
 
 /** 100k, 10M, 1G or plain digits. */
