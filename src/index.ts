@@ -10,7 +10,7 @@ export type { Options } from './internal/options.ts'
 export type { Health, Metrics } from './types.ts'
 
 const KEY = Symbol.for('kronicler')
-const registry = globalThis as { [KEY]?: Instance }
+const registry = globalThis as { [KEY]?: Instance | undefined }
 const instance = (registry[KEY] ??= createInstance())
 
 /**

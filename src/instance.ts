@@ -11,12 +11,12 @@ import type { Health, Metrics } from './types.ts'
 
 export interface Instance {
   capture: Capture
-  configure(options: Options): void
-  flush(): Promise<boolean>
-  close(): Promise<void>
-  getMetrics(name: string): Metrics | undefined
-  metrics(): IterableIterator<[name: string, metrics: Metrics]>
-  health(): Health
+  configure: (options: Options) => void
+  flush: () => Promise<boolean>
+  close: () => Promise<void>
+  getMetrics: (name: string) => Metrics | undefined
+  metrics: () => IterableIterator<[name: string, metrics: Metrics]>
+  health: () => Health
 }
 
 /** Every form of `capture`, checking its arguments and leaving functions as they are. */

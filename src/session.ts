@@ -54,6 +54,7 @@ export class Session {
   readonly #joined: boolean
   #settings: Settings
   #writer: WriterRemote
+  #host: WriterHost | undefined // the same, if this thread has founded the session
   #started = false
   #closed = false
 
@@ -122,21 +123,20 @@ export class Session {
     if (this.#closed) return
     this.#closed = true
     this.#producer.refuseAll()
-    if (this.#writer instanceof WriterHost) await this.#writer.close()
-    else await this.flush()
+    if (this.#host === undefined) await this.flush()
+    else await this.#host.close()
   }
 
   health(): Health {
     const heads = this.#ringWords(headWord)
     const tails = this.#ringWords(tailWord)
-    const host = this.#writer instanceof WriterHost ? this.#writer : undefined
     return {
       writer: this.#writer.status,
-      directory: host?.directoryPath,
+      directory: this.#host?.directoryPath,
       stored: this.#sumOfCounters(storedCounter),
       queued: heads.reduce((sum, head, slot) => sum + ((head - tails[slot]!) | 0), 0),
       dropped: this.#sumOfCounters(droppedCounter),
-      lastError: host?.lastError,
+      lastError: this.#host?.lastError,
     }
   }
 
@@ -147,7 +147,7 @@ export class Session {
       memory: this.#memory,
       settings: { queueCapacity, maxFunctions, overflow },
     }
-    setEnvironmentData(SESSION_KEY, shared as never)
+    setEnvironmentData(SESSION_KEY, shared)
     setImmediate(() => {
       this.#start()
     }).unref()
@@ -168,15 +168,20 @@ export class Session {
     if (this.#started) return
     this.#started = true
     if (this.#joined) return
-    const host = this.#createHost()
-    this.#writer = host
-    host.start()
+    this.#hostWriter().start()
   }
 
+  /** The exit may come before the start: then only threads that joined can have queued anything. */
   #drainAtExit(): void {
-    // never started: only threads that joined may have queued anything
-    if (!(this.#writer instanceof WriterHost)) this.#writer = this.#createHost()
-    ;(this.#writer as WriterHost).drainNow()
+    this.#hostWriter().drainNow()
+  }
+
+  #hostWriter(): WriterHost {
+    if (this.#host === undefined) {
+      this.#host = this.#createHost()
+      this.#writer = this.#host
+    }
+    return this.#host
   }
 
   #createHost(): WriterHost {

@@ -23,11 +23,7 @@ export interface CaptureDecorator {
 
 export interface Capture extends CaptureDecorator {
   <F extends (this: never, ...args: never[]) => unknown>(fn: F, options: CaptureOptions): F
-  <F extends (this: never, ...args: never[]) => unknown>(
-    name: string,
-    fn: F,
-    options?: Omit<CaptureOptions, 'name'>,
-  ): F
+  <F extends (this: never, ...args: never[]) => unknown>(name: string, fn: F): F
   (nameOrOptions?: string | CaptureOptions): CaptureDecorator
 }
 

@@ -21,7 +21,6 @@ export type FirstCall = (self: unknown) => void
 export type Wrap = <F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall) => F
 
 const { apply, construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
-/** Read at each use: a tracing library may have replaced it. */
 const promisePrototype = Promise.prototype
 
 export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
@@ -30,7 +29,7 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
   /** Records the end of the call when the promise settles. Returns the promise that the caller gets. */
   function settle(promise: Promise<unknown>, functionId: number, depth: number): unknown {
     const place = park(depth)
-    const derived = apply(promisePrototype.then, promise, [
+    const derived = promise.then(
       (value: unknown) => {
         endAsync(functionId, place)
         return value
@@ -39,7 +38,7 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
         failAsync(functionId, place, hooks.errorType(reason))
         throw reason
       },
-    ]) as Promise<unknown>
+    )
     copyOwnProperties(promise, derived)
     return derived
   }
@@ -78,24 +77,29 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
       return result
     }
 
-    // a function without `prototype` (arrow, method, async function) is no constructor, and neither is a method
-    const wrapper = Object.hasOwn(fn, 'prototype')
-      ? function wrapper(this: unknown): unknown {
-          if (new.target !== undefined) {
-            // eslint-disable-next-line prefer-rest-params -- the arguments object is passed on as it is
-            return callNew(arguments, (new.target === wrapper ? fn : new.target) as AnyFunction)
-          }
-          // eslint-disable-next-line prefer-rest-params -- as above
-          return call(this, arguments)
-        }
-      : {
-          wrapper(this: unknown): unknown {
-            // eslint-disable-next-line prefer-rest-params -- as above
-            return call(this, arguments)
-          },
-        }.wrapper
+    /** For a function that can be a constructor. */
+    function constructible(this: unknown): unknown {
+      const newTarget = new.target as AnyFunction | undefined
+      if (newTarget !== undefined) {
+        // eslint-disable-next-line prefer-rest-params -- the arguments object is passed on as it is
+        return callNew(arguments, newTarget === wrapper ? fn : newTarget)
+      }
+      // eslint-disable-next-line prefer-rest-params -- as above
+      return call(this, arguments)
+    }
+
+    /** For one without `prototype` (arrow, method, async function): a method is no constructor either. */
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
+    const { plain } = {
+      plain(this: unknown): unknown {
+        // eslint-disable-next-line prefer-rest-params -- as above
+        return call(this, arguments)
+      },
+    }
+
+    const wrapper: AnyFunction = Object.hasOwn(fn, 'prototype') ? constructible : plain
     disguise(wrapper, fn)
-    return wrapper as unknown as F
+    return wrapper as F
   }
 }
 
@@ -108,7 +112,7 @@ function isSettling(result: unknown): result is Promise<unknown> {
     typeof result === 'object' &&
     result !== null &&
     result instanceof Promise &&
-    // eslint-disable-next-line @typescript-eslint/unbound-method -- compared, not called
+    // read at each use: a tracing library may have replaced it
     result.then === promisePrototype.then
   )
 }

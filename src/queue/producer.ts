@@ -38,19 +38,19 @@ export interface ProducerHooks {
 
 export interface Producer {
   /** Starts timing. @returns the call's depth, for the matching end */
-  begin(): number
+  begin: () => number
   /** Ends the call begun at `depth`. */
-  end(functionId: number, depth: number): void
+  end: (functionId: number, depth: number) => void
   /** Ends a call that threw. `errorType` is an id of the name log. */
-  fail(functionId: number, depth: number, errorType: number): void
+  fail: (functionId: number, depth: number, errorType: number) => void
   /** The call begun at `depth` goes on asynchronously. @returns its in-flight place */
-  park(depth: number): number
-  endAsync(functionId: number, place: number): void
-  failAsync(functionId: number, place: number, errorType: number): void
+  park: (depth: number) => number
+  endAsync: (functionId: number, place: number) => void
+  failAsync: (functionId: number, place: number, errorType: number) => void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
-  writeThrough(): void
+  writeThrough: () => void
   /** From now on every row is refused; with `silently`, it is not even counted. */
-  refuseAll(silently?: boolean): void
+  refuseAll: (silently?: boolean) => void
   /** Rows ever written by this thread, modulo 2^32. */
   readonly head: number
 }
@@ -61,6 +61,7 @@ export function createProducer(
   slot: number | undefined,
   hooks: ProducerHooks,
 ): Producer {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- needs no receiver, and the local name is inlined
   const now = process.hrtime.bigint
   const ring = memory.rings[slot ?? 0]!
   const ring64 = new BigUint64Array(ring)

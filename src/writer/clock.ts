@@ -1,41 +1,68 @@
 /**
  * @module writer/clock
- * Ties the monotonic clock of the records to the calendar. Two clocks are read one after the other, so the tie is only
- * as good as the calendar's resolution: `Date.now()` has milliseconds, and its edge tells the microsecond.
+ * Ties the monotonic clock of the records to the calendar.
+ *
+ * `Date.now()` has only milliseconds, but the moment at which it moves on is known to the microsecond: the monotonic
+ * clock is read before and after each reading, and an edge counts only if the thread was not interrupted there.
  */
 import { CLOCK_EPOCH_US, CLOCK_MONOTONIC_NS } from '../queue/layout.ts'
 
-/** How long to wait for the calendar's next millisecond. */
-const EDGE_WAIT_NS = 3_000_000
-/** A tie that differs by more than this from the present one means that the calendar was set, or the machine slept. */
-const JUMP_US = 20_000
+/** An edge seen within so little is good enough; otherwise the best of several is taken. */
+const GOOD_BRACKET_NS = 10_000
+const MOST_EDGES = 4
+/** Gives up here even if the calendar stands still. */
+const LONGEST_WAIT_NS = 10_000_000
+/** A difference beyond this means that the calendar was set, or the machine slept. */
+const JUMP_US = 5000
+/** A reading that took longer than this says nothing about the clocks. */
+const INTERRUPTED_NS = 500_000
 
-/** Monotonic nanoseconds lose at most 2 ns in a float until the machine has run for 208 days. */
+/** Monotonic nanoseconds; a float loses at most 2 ns of them until the machine has run for 208 days. */
 const monotonicNs = (): number => Number(process.hrtime.bigint())
 
-/** Ties the clocks without waiting: right to about a millisecond. Does nothing if they are tied. */
-export function tieClockRoughly(clock: Float64Array): void {
-  if (clock[CLOCK_MONOTONIC_NS] !== 0) return
-  clock[CLOCK_EPOCH_US] = Date.now() * 1000 + 500
-  clock[CLOCK_MONOTONIC_NS] = monotonicNs()
+export function isClockTied(clock: Float64Array): boolean {
+  return clock[CLOCK_MONOTONIC_NS] !== 0
 }
 
-/** Ties the clocks at the calendar's next millisecond: right to about a microsecond. Blocks for up to 3 ms. */
-export function tieClockAtEdge(clock: Float64Array): void {
-  const first = Date.now()
-  const giveUpNs = monotonicNs() + EDGE_WAIT_NS
-  let epochMs = first
-  let nowNs = monotonicNs()
-  while (epochMs === first && nowNs < giveUpNs) {
-    epochMs = Date.now()
-    nowNs = monotonicNs()
+/** Ties the clocks, right to some microseconds. Takes about a millisecond, and 10 ms at most. */
+export function tieClock(clock: Float64Array): void {
+  const startNs = monotonicNs()
+  let bestBracketNs = Infinity
+  let edges = 0
+  let lastMs = Date.now()
+  let lastNs = monotonicNs()
+  for (;;) {
+    const epochMs = Date.now()
+    const nowNs = monotonicNs()
+    if (epochMs !== lastMs) {
+      edges++
+      const bracketNs = nowNs - lastNs
+      if (bracketNs < bestBracketNs) {
+        bestBracketNs = bracketNs
+        clock[CLOCK_EPOCH_US] = epochMs * 1000
+        clock[CLOCK_MONOTONIC_NS] = lastNs + bracketNs / 2
+      }
+    }
+    if (bestBracketNs <= GOOD_BRACKET_NS || edges >= MOST_EDGES) return
+    if (nowNs - startNs > LONGEST_WAIT_NS) {
+      if (edges === 0) tieAt(clock, epochMs, nowNs)
+      return
+    }
+    lastMs = epochMs
+    lastNs = nowNs
   }
-  clock[CLOCK_EPOCH_US] = epochMs * 1000
-  clock[CLOCK_MONOTONIC_NS] = nowNs
 }
 
 /** Whether the calendar has moved against the monotonic clock since they were tied. */
 export function clockJumped(clock: Float64Array): boolean {
-  const expectedUs = clock[CLOCK_EPOCH_US]! + (monotonicNs() - clock[CLOCK_MONOTONIC_NS]!) / 1000
-  return Math.abs(Date.now() * 1000 + 500 - expectedUs) > JUMP_US
+  const beforeNs = monotonicNs()
+  const epochUs = Date.now() * 1000 + 500
+  if (monotonicNs() - beforeNs > INTERRUPTED_NS) return false
+  const expectedUs = clock[CLOCK_EPOCH_US]! + (beforeNs - clock[CLOCK_MONOTONIC_NS]!) / 1000
+  return Math.abs(epochUs - expectedUs) > JUMP_US
+}
+
+function tieAt(clock: Float64Array, epochMs: number, nowNs: number): void {
+  clock[CLOCK_EPOCH_US] = epochMs * 1000 + 500
+  clock[CLOCK_MONOTONIC_NS] = nowNs
 }

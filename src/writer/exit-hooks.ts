@@ -26,11 +26,12 @@ function listenToSignals(owner: NodeJS.Process, onSignal: () => void): void {
   for (const signal of SIGNALS) {
     const listener = (): void => {
       onSignal()
+      // ours comes first: a listener for one event only is still counted
       if (owner.listenerCount(signal) > 1) return
       owner.removeListener(signal, listener)
       owner.kill(owner.pid, signal)
     }
-    owner.on(signal, listener)
+    owner.prependListener(signal, listener)
   }
 }
 

@@ -16,7 +16,7 @@ import {
 } from '../queue/layout.ts'
 import { acquire, release } from '../queue/lock.ts'
 import { NameLog, RESERVED_IDS } from '../queue/name-log.ts'
-import { tieClockRoughly } from './clock.ts'
+import { isClockTied, tieClock } from './clock.ts'
 import { Drain } from './drain.ts'
 
 /** What a thread needs to take part; can be sent to a thread as it is. */
@@ -126,7 +126,8 @@ export class QueueWriter {
     if (this.#state[WRITER_STATE.open] === 1) {
       this.#directory = DirectoryWriter.attach(path.read(), { state: this.#state })
     } else {
-      tieClockRoughly(new Float64Array(memory.clock))
+      const clock = new Float64Array(memory.clock)
+      if (!isClockTied(clock)) tieClock(clock)
       const created = DirectoryWriter.create(directory, { state: this.#state })
       path.write(created.path)
       this.#directory = created

@@ -14,7 +14,7 @@ import {
   WRITER_NONE,
   WRITER_RUNNING,
 } from '../queue/layout.ts'
-import { clockJumped, tieClockAtEdge } from './clock.ts'
+import { clockJumped, isClockTied, tieClock } from './clock.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
 const SYNC_INTERVAL_MS = 1000
@@ -98,13 +98,13 @@ async function syncIfDue(): Promise<void> {
 function checkClock(): void {
   if (Date.now() - lastClockCheckMs < CLOCK_CHECK_INTERVAL_MS) return
   lastClockCheckMs = Date.now()
-  if (clockJumped(clock)) tieClock()
+  if (clockJumped(clock)) tieClockExclusively()
 }
 
 /** The tie is read while rows are stored, so it changes under the lock only. */
-function tieClock(): void {
+function tieClockExclusively(): void {
   writer.exclusively(LOCK_TIMEOUT_MS, () => {
-    tieClockAtEdge(clock)
+    tieClock(clock)
   })
 }
 
@@ -117,7 +117,7 @@ async function finish(): Promise<void> {
 }
 
 async function run(): Promise<void> {
-  tieClock()
+  if (!isClockTied(clock)) tieClockExclusively()
   Atomics.compareExchange(control, WRITER, WRITER_NONE, WRITER_RUNNING) // or it is to close already
   parentPort!.postMessage({ ready: true })
   for (;;) {

@@ -69,10 +69,13 @@ describe('nothing that was accepted is lost', () => {
     },
   )
 
-  test('SIGTERM with a handler of the program’s own, which decides', async () => {
-    const way = 'waits for a signal with a handler of its own'
+  test.each([
+    ['waits for a signal with a handler of its own', 5],
+    // `once` removes its listener before it runs: ours must have counted it by then
+    ['waits for a signal with a handler for one signal only', 6],
+  ])('SIGTERM, and the program %s: the handler decides', async (way, code) => {
     const result = await endedAs(way, { signal: 'SIGTERM' })
-    expect(result).toMatchObject({ code: 5, signal: null })
+    expect(result).toMatchObject({ code, signal: null })
     expect(result.stored).toBe(result.made)
   })
 

@@ -1,9 +1,17 @@
 // Compiled, never run: what `capture` gives back has the exact type of what it was given.
 import { capture, configure, getMetrics, metrics, type Metrics } from 'kronicler'
 
+/** Same type, not only assignable to each other: `[value: A]` also tells `any` apart. */
 type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-const assertTrue = <T extends true>(): T | undefined => undefined
+  (<T>() => T extends [value: A] ? 1 : 2) extends <T>() => T extends [value: B] ? 1 : 2
+    ? true
+    : false
+// eslint-disable-next-line @typescript-eslint/no-unnecessary-type-parameters -- does not compile unless it is `true`
+function assertTrue<_ extends true>(): void {
+  // the compiler has already answered
+}
+// @ts-expect-error -- the check itself works
+assertTrue<Equal<(a: number) => string, (a: string) => string>>()
 
 // functions: parameters, result, generics, overloads, this, own properties
 const add = (a: number, b: number): number => a + b
@@ -90,4 +98,4 @@ configure({ overflow: 'wait' })
 const found: Metrics | undefined = getMetrics('x')
 for (const [name, { p99Ns }] of metrics()) Math.max(name.length, p99Ns)
 
-export { found, one, two }
+export { factory, found, identity, load, named, one, tagged, two, withOptions }

@@ -99,10 +99,11 @@ describe('a standard method decorator', () => {
   test('works on a method taken off its class', () => {
     const { capture, taken } = fakeRecorder()
     class Tool {
-      @capture run(this: void): number {
+      @capture run(): number {
         return 1
       }
     }
+
     const { run } = Tool.prototype
     expect(run()).toBe(1)
     expect(taken()).toMatchObject([{ name: 'run' }])

@@ -13,7 +13,6 @@ describe('a wrapped function cannot be told from the function', () => {
     expect(scale.call(receiver, 1, 2, 3, 4, 5, 6)).toEqual([3, 6, 9, 12, 15, 18])
     expect(scale.apply(receiver, [])).toEqual([])
     const seen = capture(function seen(..._: unknown[]) {
-      // eslint-disable-next-line prefer-rest-params -- the number of arguments is the question
       return arguments.length
     })
     expect([seen(), seen(undefined), seen(1, 2, 3)]).toEqual([0, 1, 3])
