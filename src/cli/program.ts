@@ -10,7 +10,7 @@ import { addSlowestCommand } from './commands/slowest.ts'
 import { addStatsCommand } from './commands/stats.ts'
 import { addTailCommand } from './commands/tail.ts'
 import { colorsOf, widthOf, type CliContext } from './context.ts'
-import { EXIT_FAILURE, EXIT_USAGE, ExitError } from './session.ts'
+import { EXIT_FAILURE, EXIT_USAGE, ExitError, UsageError } from './session.ts'
 import { printable } from './text.ts'
 
 /** Help is easier to read when lines do not run over a wide screen. */
@@ -92,8 +92,7 @@ function exitCodeOf(error: unknown, context: CliContext): number {
   context.stderr.write(`${bold(red('kronicler:'))} ${printableLines(message)}\n`)
   const hint = hintFor(error)
   if (hint !== undefined) context.stderr.write(`\n${hint}\n`)
-  // the database names the option whose value it does not take
-  return error instanceof RangeError || error instanceof TypeError ? EXIT_USAGE : EXIT_FAILURE
+  return error instanceof UsageError ? EXIT_USAGE : EXIT_FAILURE
 }
 
 function hintFor(error: unknown): string | undefined {

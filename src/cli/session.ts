@@ -6,6 +6,7 @@ import type { Command } from 'commander'
 import { type CorruptionError, KroniclerError } from '../errors.ts'
 import type { Database } from '../query/database.ts'
 import { openDatabase } from '../query/open-database.ts'
+import { resolveRange } from '../query/time.ts'
 import type { TimeInput, TimeRange } from '../types.ts'
 import { colorsOf, widthOf, type CliContext, type Colors } from './context.ts'
 import { nearestNames } from './nearest.ts'
@@ -17,6 +18,13 @@ export interface GlobalOptions {
   json?: boolean
   from?: string
   to?: string
+}
+
+/** A command line that cannot be understood; commander finds most of them itself. */
+export class UsageError extends KroniclerError {
+  constructor(message: string) {
+    super('KRONICLER_USAGE', message)
+  }
 }
 
 export interface Session {
@@ -56,6 +64,8 @@ export async function withDatabase(
 ): Promise<void> {
   const options = command.optsWithGlobals<GlobalOptions>()
   const directory = options.dir ?? (context.env['KRONICLER_DIR'] || '.kronicler')
+  const range = { from: parseTimeOption(options.from), to: parseTimeOption(options.to) }
+  checkUsage(directory, range)
   const faults: CorruptionError[] = []
   const database = await openDatabase(directory, { onFault: (fault) => faults.push(fault) })
   try {
@@ -64,7 +74,7 @@ export async function withDatabase(
       database,
       directory,
       json: options.json === true,
-      range: { from: parseTimeOption(options.from), to: parseTimeOption(options.to) },
+      range,
       colors: colorsOf(context.stdout, context),
       width: widthOf(context.stdout),
       print: (line) => context.stdout.write(`${line}\n`),
@@ -74,6 +84,16 @@ export async function withDatabase(
     reportFaults(context, faults)
   }
   if (faults.some(isDamage)) throw new ExitError(EXIT_FAILURE)
+}
+
+/** What the database would refuse, told apart from what goes wrong in it. */
+function checkUsage(directory: string, range: TimeRange): void {
+  if (directory === '') throw new UsageError('--dir must be a path')
+  try {
+    resolveRange(range)
+  } catch (error) {
+    throw new UsageError(`--${error instanceof Error ? error.message : String(error)}`)
+  }
 }
 
 /** @throws {KroniclerError} KRONICLER_USAGE: no function has the name; says which ones are close */

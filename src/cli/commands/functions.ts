@@ -146,11 +146,12 @@ function comparatorOf(sort: Sort): Comparator {
   }
 }
 
-/** Whether there is nothing at all, or nothing in the range. */
+/** Whether there is nothing at all, nothing readable, or nothing in the range. */
 export async function emptyMessage({ database, directory }: Session): Promise<string> {
   const stored = await database.count()
   if (stored === 0) return `No calls are stored in ${printable(directory)} yet.`
-  const { firstStartMs, lastStartMs } = await database.stats()
+  const { calls, firstStartMs, lastStartMs } = await database.stats()
+  if (calls === 0) return `None of the ${formatCount(stored)} calls can be read.`
   const [first, last] = [firstStartMs, lastStartMs].map((ms) => new Date(ms).toISOString())
   return `No calls in this range of time. There are ${formatCount(stored)} from ${first} to ${last}.`
 }
