@@ -28,7 +28,7 @@ async function startWriter(directory: string, segmentRows: number): Promise<Writ
     },
   )
   let last = 0
-  const lines = createInterface({ input: child.stdout! })
+  const lines = createInterface({ input: child.stdout })
   lines.on('line', (line) => {
     last = Number(line)
   })

@@ -32,6 +32,9 @@ const LAYOUTS: [string, number, WriteOptions][] = [
   ['a single row', 1, { segmentRows: 100 }],
 ]
 
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the query selects
+type SqlRow = Record<string, any>
+
 interface Range {
   fromUs: number
   toUs: number
@@ -99,7 +102,7 @@ const AGGREGATES = `
   count(*) filter (duration > 10 * m) as slow, count(*) filter (duration between 9.8 * m and 10.2 * m) as near,
   sum(duration::double) filter (duration > 10 * m) as slowtime`
 
-async function ask(query: string): Promise<Record<string, any>[]> {
+async function ask(query: string): Promise<SqlRow[]> {
   return (await duckdb.runAndReadAll(query)).getRowObjectsJS()
 }
 
@@ -141,7 +144,7 @@ async function compareFunctions(database: Database, range: Range): Promise<void>
   })
 }
 
-function expectStats(stats: Stats, expected: Record<string, any>): void {
+function expectStats(stats: Stats, expected: SqlRow): void {
   expect(stats.calls).toBe(Number(expected['calls']))
   expect(stats.errors).toBe(Number(expected['errors']))
   if (stats.calls === 0) {
@@ -196,7 +199,7 @@ async function compareTail(database: Database, n: number): Promise<void> {
 }
 
 /** Equal but for the error, which is no part of the order: of several calls alike any may have been chosen. */
-function expectRows(rows: CallRow[], expected: Record<string, any>[]): void {
+function expectRows(rows: CallRow[], expected: SqlRow[]): void {
   expect(rows.map((row) => [row.function, row.startMs, row.durationNs])).toEqual(
     expected.map(({ duration, name, start }) => [name, Number(start) / 1000, Number(duration)]),
   )
