@@ -73,7 +73,6 @@ export class Sealer {
     try {
       try {
         this.#writer.write(descriptor, this.#rows, sequence, header.firstRow, progress)
-        this.#remove(join(this.#folder, walFileName(sequence)))
         await this.#files.fdatasync(descriptor)
       } finally {
         this.#files.close(descriptor)
