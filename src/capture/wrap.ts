@@ -5,7 +5,11 @@
  *
  * The wrapper calls the function by `Reflect.apply(fn, this, arguments)` in strict mode: no copy of the arguments, no
  * Proxy, no generated code. It catches and rethrows, to learn the error's class; the error and its stack are untouched.
+ *
+ * Its two forms repeat the same lines on purpose: handed to a common helper, `arguments` becomes an object of 64 bytes on
+ * every call; used where it stands, it is never made.
  */
+/* eslint-disable prefer-rest-params -- see above */
 import type { Producer } from '../queue/producer.ts'
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown
@@ -46,15 +50,22 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
   return function wrap<F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall): F {
     let onFirstCall = firstCall
 
-    function call(self: unknown, args: ArrayLike<unknown>): unknown {
-      if (onFirstCall !== undefined) {
-        onFirstCall(self)
-        onFirstCall = undefined
-      }
+    function beforeFirstCall(self: unknown): void {
+      onFirstCall!(self)
+      onFirstCall = undefined
+    }
+
+    /** For a function that can be a constructor. */
+    function constructible(this: unknown): unknown {
+      const newTarget = new.target as AnyFunction | undefined
+      if (onFirstCall !== undefined) beforeFirstCall(this)
       const depth = begin()
       let result: unknown
       try {
-        result = apply(fn, self, args as never[])
+        result =
+          newTarget === undefined
+            ? apply(fn, this, arguments as never)
+            : construct(fn, arguments as never, newTarget === wrapper ? fn : newTarget)
       } catch (error) {
         fail(functionId, depth, hooks.errorType(error))
         throw error
@@ -64,36 +75,22 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
       return result
     }
 
-    function callNew(args: ArrayLike<unknown>, newTarget: AnyFunction): unknown {
-      const depth = begin()
-      let result: unknown
-      try {
-        result = construct(fn, args as never[], newTarget)
-      } catch (error) {
-        fail(functionId, depth, hooks.errorType(error))
-        throw error
-      }
-      end(functionId, depth)
-      return result
-    }
-
-    /** For a function that can be a constructor. */
-    function constructible(this: unknown): unknown {
-      const newTarget = new.target as AnyFunction | undefined
-      if (newTarget !== undefined) {
-        // eslint-disable-next-line prefer-rest-params -- the arguments object is passed on as it is
-        return callNew(arguments, newTarget === wrapper ? fn : newTarget)
-      }
-      // eslint-disable-next-line prefer-rest-params -- as above
-      return call(this, arguments)
-    }
-
     /** For one without `prototype` (arrow, method, async function): a method is no constructor either. */
     // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
     const { plain } = {
       plain(this: unknown): unknown {
-        // eslint-disable-next-line prefer-rest-params -- as above
-        return call(this, arguments)
+        if (onFirstCall !== undefined) beforeFirstCall(this)
+        const depth = begin()
+        let result: unknown
+        try {
+          result = apply(fn, this, arguments as never)
+        } catch (error) {
+          fail(functionId, depth, hooks.errorType(error))
+          throw error
+        }
+        if (isSettling(result)) return settle(result, functionId, depth)
+        end(functionId, depth)
+        return result
       },
     }
 
@@ -119,9 +116,12 @@ function isSettling(result: unknown): result is Promise<unknown> {
 
 /** Some libraries hang methods on a promise; the derived one must have them too. */
 function copyOwnProperties(from: object, to: object): void {
-  const keys = ownKeys(from)
-  for (const key of keys) {
-    if (!Object.hasOwn(to, key)) defineProperty(to, key, getOwnPropertyDescriptor(from, key)!)
+  // hardly any promise has one, and finding that out this way is free; listing the keys costs as much as a clock read
+  for (const _ in from) {
+    for (const key of ownKeys(from)) {
+      if (!Object.hasOwn(to, key)) defineProperty(to, key, getOwnPropertyDescriptor(from, key)!)
+    }
+    return
   }
 }
 

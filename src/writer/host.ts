@@ -60,6 +60,7 @@ export class WriterHost extends WriterRemote {
         workerData: this.#setup,
         execArgv: [], // no preloaded modules, no inspector of the application's
         env: {},
+        trackUnmanagedFds: false, // files are opened by whoever comes first and closed by whoever is last
       })
       const owner = worker.threadId + 1
       worker.on('message', (message: Message) => {
