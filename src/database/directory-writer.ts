@@ -69,6 +69,7 @@ export interface DirectoryWriterOptions {
   state?: Float64Array | undefined // f64[WRITER_STATE_LENGTH], shared if threads share the folder (default: private)
   files?: FileLayer | undefined // (default: the operating system's)
   kernels?: Kernels | (() => Kernels) | undefined // loaded at the first append (default: new ones)
+  clock?: (() => number) | undefined // milliseconds since the Unix epoch (default: Date.now)
 }
 
 export interface DirectoryCreateOptions extends DirectoryWriterOptions {
@@ -81,6 +82,7 @@ export class DirectoryWriter {
   readonly path: string
   readonly #state: Float64Array
   readonly #files: FileLayer
+  readonly #clock: () => number
   readonly #loadKernels: () => Kernels
   readonly #small: Kernels // for headers and names: creating must not wait for WebAssembly
   readonly #smallScratch: Scratch
@@ -96,6 +98,7 @@ export class DirectoryWriter {
     this.#state = options.state ?? new Float64Array(WRITER_STATE_LENGTH)
     checkState(this.#state)
     this.#files = options.files ?? nodeFiles
+    this.#clock = options.clock ?? Date.now
     this.#loadKernels =
       typeof kernels === 'function' ? kernels : kernels ? () => kernels : loadKernels
     this.#small = loadFallbackKernels()
@@ -267,13 +270,14 @@ export class DirectoryWriter {
     this.#assertOpen()
     const state = this.#state
     const sequence = state[S.walSequence]!
+    const nowMs = this.#clock()
     try {
       this.#cutTorn(LOG)
       this.#dropPrevious()
-      const descriptor = this.#createLog(sequence + 1, state[S.nextRow]!, Date.now())
+      const descriptor = this.#createLog(sequence + 1, state[S.nextRow]!, nowMs)
       state[S.previousDescriptor] = state[S.walDescriptor]!
       state[S.previousSequence] = sequence
-      this.#openLog(descriptor, sequence + 1, Date.now())
+      this.#openLog(descriptor, sequence + 1, nowMs)
     } catch (error) {
       throw toIoError(error, `beginning log ${sequence + 1} in ${this.path}`)
     }
