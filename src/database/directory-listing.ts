@@ -16,7 +16,6 @@ export interface SegmentEntry extends SequenceInterval {
 
 export interface WalEntry {
   sequence: number
-  name: string
 }
 
 export interface DirectoryListing {
@@ -36,7 +35,7 @@ export function interpretListing(names: readonly string[]): DirectoryListing {
     const interval = parseSegmentFileName(name)
     if (interval !== undefined) all.push({ ...interval, name })
     const sequence = parseWalFileName(name)
-    if (sequence !== undefined) logs.push({ sequence, name })
+    if (sequence !== undefined) logs.push({ sequence })
   }
   const segments = dropCovered(all)
   logs.sort((a, b) => a.sequence - b.sequence)
