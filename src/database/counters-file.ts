@@ -16,7 +16,7 @@ import {
 import { COUNTERS_FILE } from './format/directory.ts'
 import type { FileBytes } from './format/file-bytes.ts'
 import type { Kernels } from './kernels/kernels.ts'
-import { Scratch } from './scratch.ts'
+import { type Scratch } from './scratch.ts'
 
 /** A record may be read while it is written: it is whole at the next attempt. */
 const READ_ATTEMPTS = 4

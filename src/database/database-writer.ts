@@ -50,6 +50,10 @@ export class DatabaseWriter {
   #sealing: Promise<void> = Promise.resolve()
   #failure: KroniclerError | undefined // of work in the background; thrown by the next call that waits for it
   #timer: NodeJS.Timeout | undefined
+  #lastSyncMs = Date.now()
+  readonly #onExit = (): void => {
+    this.#writeAtExit()
+  }
   #closed: Promise<void> | undefined
 
   private constructor(dir: string, options: DatabaseWriterOptions) {
@@ -65,6 +69,7 @@ export class DatabaseWriter {
     this.#sync = sync
     this.#segmentRows = segmentRows
     this.#writer = DirectoryWriter.create(dir, options)
+    process.once('exit', this.#onExit)
   }
 
   /**
@@ -114,7 +119,8 @@ export class DatabaseWriter {
   }
 
   /**
-   * Writes one call. Kept in memory for a second, or until there are a few thousand, or flush() or close().
+   * Writes one call. Kept in memory for a second, or until there are a few thousand, or flush(), close() or the end of
+   * the process.
    *
    * @throws {RangeError} startMs or durationNs is out of range
    */
@@ -178,6 +184,7 @@ export class DatabaseWriter {
       await this.sealed()
     } finally {
       clearTimeout(this.#timer)
+      process.removeListener('exit', this.#onExit)
       this.#writer.close()
     }
   }
@@ -273,13 +280,26 @@ export class DatabaseWriter {
   }
 
   #syncIfDue(): void {
-    if (this.#sync === 'batch') this.#syncNow()
+    // the clock is asked as well as the timer, which does not come while a program appends without a pause
+    const overdue = this.#sync === 'interval' && Date.now() - this.#lastSyncMs > SYNC_INTERVAL_MS
+    if (this.#sync === 'batch' || overdue) this.#syncNow()
     else this.#startTimer()
   }
 
   #syncNow(): void {
     this.#throwFailure()
     this.#writer.sync()
+    this.#lastSyncMs = Date.now()
+  }
+
+  /** A program that ends without close() keeps what insert() has taken. */
+  #writeAtExit(): void {
+    if (this.#closed !== undefined) return
+    try {
+      this.#writeBuffer()
+    } catch {
+      // the process is ending, and nobody is left to be told
+    }
   }
 
   /** Writes and syncs a second later what nobody flushes. Does not keep the process alive. */
@@ -289,7 +309,7 @@ export class DatabaseWriter {
       if (this.#closed !== undefined) return
       try {
         this.#writeBuffer()
-        if (this.#sync !== 'never') this.#writer.sync()
+        if (this.#sync !== 'never') this.#syncNow()
       } catch (error) {
         this.#failure ??= toIoError(error, `writing to ${this.path}`)
       }
