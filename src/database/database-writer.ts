@@ -14,6 +14,7 @@ import {
 } from './format/dictionary.ts'
 import { createRowColumns, MAX_DURATION_NS, MAX_START_US, type RowColumns } from './format/rows.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame.ts'
+import { loadKernels } from './kernels/kernels.ts'
 
 export interface DatabaseWriterOptions extends Pick<
   DirectoryCreateOptions,
@@ -68,7 +69,10 @@ export class DatabaseWriter {
     }
     this.#sync = sync
     this.#segmentRows = segmentRows
-    this.#writer = DirectoryWriter.create(dir, options)
+    this.#writer = DirectoryWriter.create(dir, {
+      ...options,
+      kernels: options.kernels ?? loadKernels,
+    })
     process.once('exit', this.#onExit)
   }
 

@@ -35,7 +35,8 @@ import type { Counters } from './format/counters.ts'
 import type { RowColumns } from './format/rows.ts'
 import { encodeWalFrame, walFrameBound, type FrameOrigin } from './format/wal-frame.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
-import { loadFallbackKernels, loadKernels, type Kernels } from './kernels/kernels.ts'
+import { loadFallbackKernels } from './kernels/fallback.ts'
+import type { Kernels } from './kernels/kernels.ts'
 import { Scratch } from './scratch.ts'
 import { Sealer } from './seal.ts'
 import { currentIdentity } from './writer-identity.ts'
@@ -68,7 +69,8 @@ const S = WRITER_STATE
 export interface DirectoryWriterOptions {
   state?: Float64Array | undefined // f64[WRITER_STATE_LENGTH], shared if threads share the folder (default: private)
   files?: FileLayer | undefined // (default: the operating system's)
-  kernels?: Kernels | (() => Kernels) | undefined // loaded at the first append (default: new ones)
+  /** Loaded at the first append (default: those in TypeScript; who seals, or writes much, passes loadKernels). */
+  kernels?: Kernels | (() => Kernels) | undefined
   clock?: (() => number) | undefined // milliseconds since the Unix epoch (default: Date.now)
 }
 
@@ -100,7 +102,7 @@ export class DirectoryWriter {
     this.#files = options.files ?? nodeFiles
     this.#clock = options.clock ?? Date.now
     this.#loadKernels =
-      typeof kernels === 'function' ? kernels : kernels ? () => kernels : loadKernels
+      typeof kernels === 'function' ? kernels : kernels ? () => kernels : loadFallbackKernels
     this.#small = loadFallbackKernels()
     this.#smallScratch = new Scratch(this.#small)
   }

@@ -32,7 +32,8 @@ import {
   type Region,
 } from './format/segment-header.ts'
 import { CHUNK_FLAG_LONG, START_CODEC_PFOR, START_CODEC_VARINT } from './format/versions.ts'
-import { SPARSE_HISTOGRAM_MAX_BYTES, type Kernels } from './kernels/kernels.ts'
+import type { Kernels } from './kernels/kernels.ts'
+import { SPARSE_HISTOGRAM_MAX_BYTES } from './kernels/sizes.ts'
 import type { Progress } from './progress.ts'
 import { SegmentOutput } from './segment-output.ts'
 

@@ -5,6 +5,7 @@
  */
 import { DirectoryWriter, WRITER_STATE } from '../database/directory-writer.ts'
 
+import type { Kernels } from '../database/kernels/kernels.ts'
 import { KroniclerError } from '../errors.ts'
 import type { SyncPolicy } from '../internal/options.ts'
 import {
@@ -35,6 +36,7 @@ export const MAX_ERROR_TYPES = 60_000
 export class QueueWriter {
   readonly #setup: WriterSetup
   readonly #owner: number
+  readonly #kernels: (() => Kernels) | undefined
   readonly #control: Int32Array
   readonly #counters: Float64Array
   readonly #state: Float64Array
@@ -42,10 +44,14 @@ export class QueueWriter {
   #directory: DirectoryWriter | undefined
   #droppedOnDisk = 0
 
-  /** @param threadId of the calling thread, as worker_threads has it */
-  constructor(setup: WriterSetup, threadId: number) {
+  /**
+   * @param threadId of the calling thread, as worker_threads has it
+   * @param kernels  for a thread that seals; one that only drains is served by the default
+   */
+  constructor(setup: WriterSetup, threadId: number, kernels?: () => Kernels) {
     const { memory, maxFunctions } = setup
     this.#setup = setup
+    this.#kernels = kernels
     this.#owner = threadId + 1
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
@@ -124,11 +130,17 @@ export class QueueWriter {
     const { memory, directory } = this.#setup
     const path = new SharedText(memory.directoryPath)
     if (this.#state[WRITER_STATE.open] === 1) {
-      this.#directory = DirectoryWriter.attach(path.read(), { state: this.#state })
+      this.#directory = DirectoryWriter.attach(path.read(), {
+        state: this.#state,
+        kernels: this.#kernels,
+      })
     } else {
       const clock = new Float64Array(memory.clock)
       if (!isClockTied(clock)) tieClock(clock)
-      const created = DirectoryWriter.create(directory, { state: this.#state })
+      const created = DirectoryWriter.create(directory, {
+        state: this.#state,
+        kernels: this.#kernels,
+      })
       path.write(created.path)
       this.#directory = created
     }

@@ -6,6 +6,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { loadKernels } from '../database/kernels/kernels.ts'
 import {
   WAKE,
   WRITER,
@@ -31,7 +32,7 @@ const LONGEST_LOG_AGE_MS = 60 * 60 * 1000
 const setup = workerData as WriterSetup
 const control = new Int32Array(setup.memory.control)
 const clock = new Float64Array(setup.memory.clock)
-const writer = new QueueWriter(setup, threadId)
+const writer = new QueueWriter(setup, threadId, loadKernels)
 
 let retryAtMs = 0
 let retryMs = FIRST_RETRY_MS

@@ -9,7 +9,8 @@
  *
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
  */
-import { pforMaxBytes, type Kernels } from '../kernels/kernels.ts'
+import type { Kernels } from '../kernels/kernels.ts'
+import { pforMaxBytes } from '../kernels/sizes.ts'
 import { corruption, readSafeU64, write64, type FileBytes } from './file-bytes.ts'
 import { LONG_DURATION_NS, MAX_DURATION_NS } from './rows.ts'
 import { VarintReader, writeVarint } from './varint.ts'
