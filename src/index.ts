@@ -4,7 +4,8 @@
  */
 import { createInstance, type Instance } from './instance.ts'
 
-export type { Capture, CaptureDecorator, CaptureOptions } from './capture/capture.ts'
+export type { Capture, CaptureDecorator } from './capture/capture.ts'
+export type { CaptureOptions } from './capture/options.ts'
 export { CorruptionError, KroniclerError, type ErrorCode } from './errors.ts'
 export type { Options } from './internal/options.ts'
 export type { Health, Metrics } from './types.ts'
@@ -14,14 +15,15 @@ const registry = globalThis as { [KEY]?: Instance | undefined }
 const instance = (registry[KEY] ??= createInstance())
 
 /**
- * Wraps a function, or decorates a method, so that every call of it is recorded: start, duration, error.
+ * Wraps a function or all methods of a class, or decorates a class or a member of it, so that every call is recorded:
+ * start, duration, error.
  *
  *   const load = capture(async function load(id: string) { ... })
  *   const parse = capture('parse order', (text: string) => ...)
  *   class Orders { @capture async find(id: string) { ... } }
  *
  * What comes back has the function's exact type and cannot be told from it. Sync throws and rejections are recorded
- * alike, with their class name, and reach the caller unchanged. A generator or a class cannot be captured.
+ * alike, with their class name, and reach the caller unchanged. A generator cannot be captured.
  *
  * @throws {TypeError}  what is to be captured is not a function, or an option is not known
  * @throws {RangeError} the name is empty

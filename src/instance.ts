@@ -19,12 +19,6 @@ export interface Instance {
   health: () => Health
 }
 
-/** Every form of `capture`, checking its arguments and leaving functions as they are. */
-const captureNothing = createCapture(
-  { idOf: () => 0, reserve: () => 0, rename: () => undefined },
-  undefined,
-)
-
 export function createInstance(): Instance {
   let options: Options = {}
   let session: Session | undefined
@@ -42,11 +36,8 @@ export function createInstance(): Instance {
     return session
   }
 
-  const capture = (...args: Parameters<Capture>): unknown =>
-    (activeSession()?.capture ?? captureNothing)(...args)
-
   return {
-    capture: capture as Capture,
+    capture: createCapture(() => activeSession()?.backend),
     configure(given) {
       const checked = checkOptions(given)
       if (session !== undefined) session.reconfigure(checked)

@@ -5,7 +5,7 @@
  */
 import { fileURLToPath } from 'node:url'
 import { setEnvironmentData, threadId } from 'node:worker_threads'
-import { createCapture, type Capture } from './capture/capture.ts'
+import type { CaptureBackend } from './capture/capture.ts'
 import { errorTypeName } from './capture/error-type.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
 import { createWrap } from './capture/wrap.ts'
@@ -44,7 +44,7 @@ export interface SharedSession {
 const MEMORY_OPTIONS = ['queueCapacity', 'maxFunctions', 'enabled'] as const
 
 export class Session {
-  readonly capture: Capture
+  readonly backend: CaptureBackend
   readonly #memory: SharedMemory
   readonly #control: Int32Array
   readonly #counters: Float64Array
@@ -74,7 +74,7 @@ export class Session {
     this.#writer = new WriterRemote(this.#control)
     const slot = claimSlot(this.#memory)
     this.#producer = this.#createProducer(slot)
-    this.capture = this.#createCapture()
+    this.backend = this.#createBackend()
     if (this.#joined) this.#leaveAtExit(slot)
     else this.#found()
   }
@@ -206,19 +206,18 @@ export class Session {
     })
   }
 
-  #createCapture(): Capture {
+  #createBackend(): CaptureBackend {
     const names = this.#names
-    const wrap = createWrap(this.#producer, {
-      errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
-    })
-    const functionNames = {
-      idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
-      reserve: (name: string) => names.reserve(NAME_FUNCTION, name),
-      rename: (id: number, name: string) => {
+    return {
+      wrap: createWrap(this.#producer, {
+        errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
+      }),
+      idOf: (name) => names.idOf(NAME_FUNCTION, name),
+      reserve: (name) => names.reserve(NAME_FUNCTION, name),
+      rename: (id, name) => {
         names.rename(NAME_FUNCTION, id, name)
       },
     }
-    return createCapture(functionNames, wrap)
   }
 
   #leaveAtExit(slot: number | undefined): void {

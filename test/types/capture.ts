@@ -82,8 +82,39 @@ class Orders {
   reveal(): number {
     return this.#secret()
   }
+
+  @capture
+  get size(): number {
+    return 1
+  }
+
+  @capture
+  set size(value: number) {
+    this.step = value
+  }
+
+  @capture
+  accessor step = 1
+
+  @capture
+  onClick = (event: string): number => event.length
 }
 assertTrue<Equal<Orders['find'], (id: number) => string>>()
+
+@capture
+class Shop<T> {
+  readonly stock: T[]
+  constructor(stock: T[]) {
+    this.stock = stock
+  }
+  @capture({ name: 'take' }) take(): T | undefined {
+    return this.stock.pop()
+  }
+}
+const taken: number | undefined = new Shop([1]).take()
+const CapturedMap = capture(Map)
+assertTrue<Equal<typeof CapturedMap, MapConstructor>>()
+capture(Shop, { skip: ['take'] })
 
 // the rest of the API
 configure({
@@ -98,4 +129,4 @@ configure({ overflow: 'wait' })
 const found: Metrics | undefined = getMetrics('x')
 for (const [name, { p99Ns }] of metrics()) Math.max(name.length, p99Ns)
 
-export { factory, found, identity, load, named, one, tagged, two, withOptions }
+export { CapturedMap, factory, found, identity, load, named, one, tagged, taken, two, withOptions }

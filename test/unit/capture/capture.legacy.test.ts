@@ -20,6 +20,18 @@ class Orders {
   static all(): string[] {
     return ['a']
   }
+
+  @capture
+  get size(): number {
+    return 7
+  }
+}
+
+@capture
+class Shop {
+  open(): number {
+    return 1
+  }
 }
 
 test('an experimental method decorator records under Class.method', async () => {
@@ -29,6 +41,12 @@ test('an experimental method decorator records under Class.method', async () => 
   expect(taken().map((call) => call.name)).toEqual(['Orders.find', 'load order', 'Orders.all'])
 })
 
+test('an experimental decorator takes accessors and classes', () => {
+  expect(new Orders().size).toBe(7)
+  expect(new Shop().open()).toBe(1)
+  expect(taken().map((call) => call.name)).toEqual(['get Orders.size', 'Shop.open'])
+})
+
 test('a decorated field fails at definition, with the way out', () => {
   expect(() => {
     class Wrong {
@@ -36,5 +54,5 @@ test('a decorated field fails at definition, with the way out', () => {
       @capture field = (): number => 1
     }
     return Wrong
-  }).toThrow(/the field field cannot be decorated; write field = capture/)
+  }).toThrow(/cannot capture the field field; write field = capture/)
 })

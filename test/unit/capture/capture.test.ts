@@ -110,15 +110,141 @@ describe('a standard method decorator', () => {
   })
 })
 
+describe('standard decorators of other members', () => {
+  test('getters, setters and accessors, static and private ones too', () => {
+    const { capture, taken } = fakeRecorder()
+    class Counter {
+      #count = 0
+      @capture get count(): number {
+        return this.#count
+      }
+      @capture set count(value: number) {
+        this.#count = value
+      }
+      @capture accessor step = 2
+      @capture static get made(): number {
+        return 1
+      }
+      @capture get #double(): number {
+        return 2 * this.#count
+      }
+      double(): number {
+        return this.#double
+      }
+    }
+    const counter = new Counter()
+    counter.count = 4
+    counter.step = 3
+    expect([counter.count, counter.step, Counter.made, counter.double()]).toEqual([4, 3, 1, 8])
+    expect(taken().map((call) => call.name)).toEqual([
+      'set Counter.count',
+      'set Counter.step',
+      'get Counter.count',
+      'get Counter.step',
+      'get Counter.made',
+      'get Counter.#double',
+    ])
+  })
+
+  test('a field that holds a function keeps the instance as this', () => {
+    const { capture, taken } = fakeRecorder()
+    class Button {
+      label = 'ok'
+      @capture onClick = (): string => this.label
+      @capture('static handler') static handler = (): string => 'static'
+      @capture onHover: (() => string) | undefined = undefined
+    }
+    const button = new Button()
+    expect(button.onClick()).toBe('ok')
+    expect(Button.handler()).toBe('static')
+    expect(button.onHover).toBeUndefined()
+    expect(new Button().onClick()).toBe('ok')
+    expect(taken().map((call) => call.name)).toEqual([
+      'Button.onClick',
+      'static handler',
+      'Button.onClick',
+    ])
+  })
+})
+
+describe('a class', () => {
+  test('as a decorator: all of its own methods, static ones too, but what is skipped', () => {
+    const { capture, taken } = fakeRecorder()
+    @capture({ skip: ['quiet'] })
+    class Orders {
+      #calls = 0
+      get size(): number {
+        return this.#calls
+      }
+      find(): number {
+        return ++this.#calls
+      }
+      quiet(): number {
+        return 1
+      }
+      static create(): Orders {
+        return new this()
+      }
+      [Symbol.toPrimitive](): number {
+        return this.#calls
+      }
+    }
+    const orders = Orders.create()
+    orders.find()
+    orders.quiet()
+    expect(Number(orders)).toBe(1)
+    expect(orders.size).toBe(1)
+    expect(orders).toBeInstanceOf(Orders)
+    expect(taken().map((call) => call.name)).toEqual([
+      'Orders.create',
+      'Orders.find',
+      'Orders.Symbol(Symbol.toPrimitive)',
+    ])
+    expect(Object.keys(Orders.prototype)).toEqual([])
+  })
+
+  test('as a wrapper: the very same class, under a name of its own', () => {
+    const { capture, taken } = fakeRecorder()
+    class Base {
+      inherited(): number {
+        return 1
+      }
+    }
+    class Shop extends Base {
+      static readonly Part = class Part {}
+      open(): number {
+        return 2
+      }
+    }
+    expect(capture('Store', Shop)).toBe(Shop)
+    expect(new Shop().open() + new Shop().inherited()).toBe(3)
+    expect(new Shop.Part()).toBeInstanceOf(Shop.Part)
+    expect(taken().map((call) => call.name)).toEqual(['Store.open'])
+  })
+})
+
+test('a bound function keeps its receiver', () => {
+  const { capture, taken } = fakeRecorder()
+  const bound = capture(
+    function whoami(this: { name: string }) {
+      return this.name
+    }.bind({ name: 'bound' }),
+  )
+  expect(bound()).toBe('bound')
+  expect(taken()).toMatchObject([{ name: 'bound whoami' }])
+})
+
 describe('bad input is refused where it is given', () => {
   const { capture } = fakeRecorder() as unknown as { capture: (...args: unknown[]) => unknown }
 
   test.each([
-    ['a class', [class Thing {}], /Thing is a class/],
     ['a generator', [function* items() {}], /items is a generator/],
     ['a number', [42], /options must be an object, not number/],
-    ['null', [null], /options must be an object, not null|expected a function/],
-    ['a name alone with no function', ['name', 42], /after the name, not number/],
+    ['null', [null], /options must be an object, not null/],
+    ['null with options', [null, {}], /expected a function, not null/],
+    ['options that are no object', [() => 1, 42], /options must be an object, not number/],
+    ['skip that is no list', [class {}, { skip: 'a' }], /skip must be an array/],
+    ['a name alone with no function', ['name', 42], /expected a function, not number/],
     ['an unknown option', [() => 1, { nmae: 'x' }], /unknown option nmae/],
     ['a name that is no string', [() => 1, { name: 1 }], /name must be a string, not number/],
   ])('%s: TypeError', (_, args, message) => {
@@ -128,15 +254,5 @@ describe('bad input is refused where it is given', () => {
 
   test('an empty name: RangeError', () => {
     expect(() => capture('', () => 1)).toThrow(RangeError)
-  })
-
-  test('a field or an accessor: TypeError that tells the way out', () => {
-    expect(() => {
-      class Wrong {
-        // @ts-expect-error -- a field has no method to decorate
-        @capture field = 1
-      }
-      return Wrong
-    }).toThrow(/a field cannot be decorated/)
   })
 })

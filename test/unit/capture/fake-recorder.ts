@@ -33,16 +33,15 @@ export function fakeRecorder(): { capture: Capture; taken: () => RecordedCall[] 
   const wrap = createWrap(producer, {
     errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
   })
-  const capture = createCapture(
-    {
-      idOf: (name) => names.idOf(NAME_FUNCTION, name),
-      reserve: (name) => names.reserve(NAME_FUNCTION, name),
-      rename: (id, name) => {
-        names.rename(NAME_FUNCTION, id, name)
-      },
-    },
+  const backend = {
     wrap,
-  )
+    idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
+    reserve: (name: string) => names.reserve(NAME_FUNCTION, name),
+    rename: (id: number, name: string) => {
+      names.rename(NAME_FUNCTION, id, name)
+    },
+  }
+  const capture = createCapture(() => backend)
   const words = new Uint32Array(memory.rings[0]!)
   const times = new BigUint64Array(memory.rings[0]!)
 
