@@ -5,7 +5,9 @@
 import { createInstance, type Instance } from './instance.ts'
 
 export type { Capture, CaptureDecorator } from './capture/capture.ts'
+export type { RecordOptions } from './capture/measure.ts'
 export type { CaptureOptions } from './capture/options.ts'
+export type { Span } from './capture/span.ts'
 export { CorruptionError, KroniclerError, type ErrorCode } from './errors.ts'
 export type { Options } from './internal/options.ts'
 export type { Health, Metrics } from './types.ts'
@@ -29,6 +31,26 @@ const instance = (registry[KEY] ??= createInstance())
  * @throws {RangeError} the name is empty
  */
 export const capture = instance.capture
+
+/**
+ * The same for a function in Node's callback style: a call lasts until its callback is called, and has failed if the
+ * callback's first argument is an error.
+ */
+export const captureCallback = instance.captureCallback
+
+/**
+ * Times a piece of work: from here to the end of the block with `using work = span('work')`, or to its `end()` or
+ * `fail(error)`; or one call of a function, sync or async, with `span('work', () => ...)`, whose result it returns.
+ */
+export const span = instance.span
+
+/**
+ * Records a call that has just ended and was timed by somebody else.
+ *
+ * @throws {TypeError}  the duration is no number
+ * @throws {RangeError} it is not in [0, 2^53 - 1] ns
+ */
+export const record = instance.record
 
 /**
  * Sets options, before the first captured function is called (some before the first is captured).

@@ -4,12 +4,13 @@
  * nothing runs before the event loop turns or a captured function is called: importing costs next to nothing.
  */
 import { getEnvironmentData, isMainThread } from 'node:worker_threads'
-import { createCapture, type Capture } from './capture/capture.ts'
+import { createCapture, type Capture, type CaptureBackend } from './capture/capture.ts'
+import { createMeasure, type Measure } from './capture/measure.ts'
 import { checkOptions, settle, type Options } from './internal/options.ts'
 import { Session, SESSION_KEY, type SharedSession } from './session.ts'
 import type { Health, Metrics } from './types.ts'
 
-export interface Instance {
+export interface Instance extends Measure {
   capture: Capture
   configure: (options: Options) => void
   flush: () => Promise<boolean>
@@ -36,8 +37,11 @@ export function createInstance(): Instance {
     return session
   }
 
+  const activeBackend = (): CaptureBackend | undefined => activeSession()?.backend
+
   return {
-    capture: createCapture(() => activeSession()?.backend),
+    capture: createCapture(activeBackend),
+    ...createMeasure(activeBackend),
     configure(given) {
       const checked = checkOptions(given)
       if (session !== undefined) session.reconfigure(checked)

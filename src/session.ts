@@ -8,7 +8,9 @@ import { setEnvironmentData, threadId } from 'node:worker_threads'
 import type { CaptureBackend } from './capture/capture.ts'
 import { errorTypeName } from './capture/error-type.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
-import { createWrap } from './capture/wrap.ts'
+import { createOpenSpan } from './capture/span.ts'
+import { createWrapCallback } from './capture/wrap-callback.ts'
+import { createWrapping } from './capture/wrap.ts'
 import { KroniclerError } from './errors.ts'
 import { settle, type Options, type Settings } from './internal/options.ts'
 import { slabSizeBytes } from './metrics/slab.ts'
@@ -208,10 +210,16 @@ export class Session {
 
   #createBackend(): CaptureBackend {
     const names = this.#names
+    const producer = this.#producer
+    const errorType = (thrown: unknown): number =>
+      names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown))
     return {
-      wrap: createWrap(this.#producer, {
-        errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
-      }),
+      ...createWrapping(producer, { errorType }),
+      wrapCallback: createWrapCallback(producer, { errorType }),
+      openSpan: createOpenSpan(producer, { errorType }),
+      record: (functionId, durationNs, thrown) => {
+        producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
+      },
       idOf: (name) => names.idOf(NAME_FUNCTION, name),
       reserve: (name) => names.reserve(NAME_FUNCTION, name),
       rename: (id, name) => {

@@ -7,7 +7,9 @@ import { captureClass, isClass } from './capture-class.ts'
 import { decorate, isDecoratorCall, type MemberWrapping } from './decorators.ts'
 import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, kindOf, type CaptureOptions } from './options.ts'
-import type { AnyFunction, Wrap } from './wrap.ts'
+import type { OpenSpan } from './span.ts'
+import type { WrapCallback } from './wrap-callback.ts'
+import type { AnyFunction, Wrapping } from './wrap.ts'
 
 type Callable = (this: never, ...args: never[]) => unknown
 type Class = abstract new (...args: never[]) => unknown
@@ -45,8 +47,10 @@ export interface Capture extends CaptureDecorator {
 }
 
 /** With what calls are recorded. None of it throws. */
-export interface CaptureBackend {
-  wrap: Wrap
+export interface CaptureBackend extends Wrapping {
+  wrapCallback: WrapCallback
+  openSpan: OpenSpan
+  record: (functionId: number, durationNs: number, thrown: { value: unknown } | undefined) => void
   idOf: (name: string) => number
   /** An id whose name is not final. */
   reserve: (name: string) => number

@@ -22,12 +22,16 @@ export interface WrapHooks {
 /** Called with the first call's `this`, to complete a decorated method's name. Never throws. */
 export type FirstCall = (self: unknown) => void
 
-export type Wrap = <F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall) => F
+export interface Wrapping {
+  wrap: <F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall) => F
+  /** Calls a function once, recorded. */
+  run: <T>(fn: () => T, functionId: number) => T
+}
 
 const { apply, construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
 const promisePrototype = Promise.prototype
 
-export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
+export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   const { begin, end, fail, park, endAsync, failAsync } = producer
 
   /** Records the end of the call when the promise settles. Returns the promise that the caller gets. */
@@ -47,7 +51,21 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
     return derived
   }
 
-  return function wrap<F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall): F {
+  function run<T>(fn: () => T, functionId: number): T {
+    const depth = begin()
+    let result: T
+    try {
+      result = fn()
+    } catch (error) {
+      fail(functionId, depth, hooks.errorType(error))
+      throw error
+    }
+    if (isSettling(result)) return settle(result, functionId, depth) as T
+    end(functionId, depth)
+    return result
+  }
+
+  function wrap<F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall): F {
     let onFirstCall = firstCall
 
     function beforeFirstCall(self: unknown): void {
@@ -98,6 +116,8 @@ export function createWrap(producer: Producer, hooks: WrapHooks): Wrap {
     disguise(wrapper, fn)
     return wrapper as F
   }
+
+  return { wrap, run }
 }
 
 /**
@@ -126,7 +146,7 @@ function copyOwnProperties(from: object, to: object): void {
 }
 
 /** Gives the wrapper everything by which one could tell it from the function, `toString()`'s text excepted. */
-function disguise(wrapper: object, fn: AnyFunction): void {
+export function disguise(wrapper: object, fn: AnyFunction): void {
   for (const key of ownKeys(fn)) {
     if (key === 'arguments' || key === 'caller') continue // own properties of sloppy functions only, always null
     defineProperty(wrapper, key, getOwnPropertyDescriptor(fn, key)!)

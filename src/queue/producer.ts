@@ -45,8 +45,14 @@ export interface Producer {
   fail: (functionId: number, depth: number, errorType: number) => void
   /** The call begun at `depth` goes on asynchronously. @returns its in-flight place */
   park: (depth: number) => number
+  /** The same, but what is called until `leave` counts as called by it. */
+  hold: (depth: number) => number
+  /** The stack is back at `depth`. */
+  leave: (depth: number) => void
   endAsync: (functionId: number, place: number) => void
   failAsync: (functionId: number, place: number, errorType: number) => void
+  /** A call that ends now and was timed by somebody else. `errorType` 0: it did not fail */
+  record: (functionId: number, durationNs: number, errorType: number) => void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
   writeThrough: () => void
   /** From now on every row is refused; with `silently`, it is not even counted. */
@@ -98,7 +104,7 @@ export function createProducer(
   function end(functionId: number, d: number): void {
     const i = head
     if (i === limit) {
-      endSlowly(functionId, d, 0, starts, d)
+      write(functionId, d, 0, starts[d]!, now())
       depth = d
       return
     }
@@ -115,23 +121,32 @@ export function createProducer(
   }
 
   function fail(functionId: number, d: number, errorType: number): void {
-    endSlowly(functionId | FAILED_BIT, d, errorType, starts, d)
+    write(functionId | FAILED_BIT, d, errorType, starts[d]!, now())
     depth = d
   }
 
   function park(d: number): number {
+    const place = hold(d)
+    depth = d
+    return place
+  }
+
+  function hold(d: number): number {
     if (freeCount === 0) addPlaces()
     const place = freePlaces[--freeCount]!
     inFlight[place] = starts[d]!
-    depth = d
     return place
+  }
+
+  function leave(d: number): void {
+    depth = d
   }
 
   function endAsync(functionId: number, place: number): void {
     freePlaces[freeCount++] = place
     const i = head
     if (i === limit) {
-      endSlowly(functionId, ASYNC_BIT, 0, inFlight, place)
+      write(functionId, ASYNC_BIT, 0, inFlight[place]!, now())
       return
     }
     const at = (i & mask) << 2
@@ -147,19 +162,25 @@ export function createProducer(
 
   function failAsync(functionId: number, place: number, errorType: number): void {
     freePlaces[freeCount++] = place
-    endSlowly(functionId | FAILED_BIT, ASYNC_BIT, errorType, inFlight, place)
+    write(functionId | FAILED_BIT, ASYNC_BIT, errorType, inFlight[place]!, now())
   }
 
-  /** The general form of `end`: any row, room or not. The clock is read before anything that takes time. */
-  function endSlowly(
+  function record(functionId: number, durationNs: number, errorType: number): void {
+    if (depthLimit === 0) deepen(0)
+    const endNs = now()
+    const failed = errorType === 0 ? 0 : FAILED_BIT
+    const startNs = endNs - BigInt(durationNs)
+    write(functionId | failed, depth, errorType, startNs < 0n ? 0n : startNs, endNs)
+  }
+
+  /** The general form of `end`: any row, room or not. */
+  function write(
     functionId: number,
     depthAndFlags: number,
     errorType: number,
-    startsOfCall: BigUint64Array,
-    index: number,
+    startNs: bigint,
+    endNs: bigint,
   ): void {
-    const endNs = now()
-    const startNs = startsOfCall[index]!
     if (head === limit && !makeRoom()) {
       if (mode === 'off') return
       counters[droppedIndex] = counters[droppedIndex]! + 1
@@ -226,8 +247,11 @@ export function createProducer(
     end,
     fail,
     park,
+    hold,
+    leave,
     endAsync,
     failAsync,
+    record,
     writeThrough() {
       if (mode === 'queue') mode = 'write-through'
       limit = head

@@ -1,6 +1,9 @@
 import { createCapture, type Capture } from '../../../src/capture/capture.ts'
 import { errorTypeName } from '../../../src/capture/error-type.ts'
-import { createWrap } from '../../../src/capture/wrap.ts'
+import { createMeasure, type Measure } from '../../../src/capture/measure.ts'
+import { createOpenSpan } from '../../../src/capture/span.ts'
+import { createWrapCallback } from '../../../src/capture/wrap-callback.ts'
+import { createWrapping } from '../../../src/capture/wrap.ts'
 import {
   createSharedMemory,
   FAILED_BIT,
@@ -20,7 +23,7 @@ export interface RecordedCall {
 }
 
 /** A `capture` over a ring that nobody drains, and what has been recorded in it since the last look. */
-export function fakeRecorder(): { capture: Capture; taken: () => RecordedCall[] } {
+export function fakeRecorder(): Measure & { capture: Capture; taken: () => RecordedCall[] } {
   const memory = createSharedMemory(4096, { names: 1 << 20, slab: 1024 })
   const names = new NameLog(memory.names, { functions: 1000, errorTypes: 100 }, 0)
   const control = new Int32Array(memory.control)
@@ -30,11 +33,14 @@ export function fakeRecorder(): { capture: Capture; taken: () => RecordedCall[] 
     mayWait: () => false,
     refused: () => undefined,
   })
-  const wrap = createWrap(producer, {
-    errorType: (thrown) => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown)),
-  })
+  const errorType = (thrown: unknown): number => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown))
   const backend = {
-    wrap,
+    ...createWrapping(producer, { errorType }),
+    wrapCallback: createWrapCallback(producer, { errorType }),
+    openSpan: createOpenSpan(producer, { errorType }),
+    record: (functionId: number, durationNs: number, thrown: { value: unknown } | undefined) => {
+      producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
+    },
     idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
     reserve: (name: string) => names.reserve(NAME_FUNCTION, name),
     rename: (id: number, name: string) => {
@@ -62,5 +68,5 @@ export function fakeRecorder(): { capture: Capture; taken: () => RecordedCall[] 
     return calls
   }
 
-  return { capture, taken }
+  return { capture, ...createMeasure(() => backend), taken }
 }

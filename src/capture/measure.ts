@@ -1,0 +1,72 @@
+/**
+ * @module capture/measure
+ * Recording without wrapping: `span`, `record`, and `captureCallback` for functions in callback style.
+ */
+import type { CaptureBackend } from './capture.ts'
+import { nameOfFunction } from './naming.ts'
+import { checkCaptureOptions, checkName, kindOf, type CaptureOptions } from './options.ts'
+import { SPAN_OF_NOTHING, type Span } from './span.ts'
+import type { AnyFunction } from './wrap.ts'
+
+type Callable = (this: never, ...args: never[]) => unknown
+
+export interface RecordOptions {
+  error?: unknown // what was thrown; its class name is recorded (default: nothing was)
+}
+
+export interface Measure {
+  span: {
+    (name: string): Span
+    <T>(name: string, fn: () => T): T
+  }
+  record: (name: string, durationNs: number, options?: RecordOptions) => void
+  captureCallback: {
+    <F extends Callable>(fn: F, options?: CaptureOptions): F
+    <F extends Callable>(name: string, fn: F): F
+  }
+}
+
+const LONGEST_NS = Number.MAX_SAFE_INTEGER
+
+/** @param activeBackend gives undefined while capture is disabled */
+export function createMeasure(activeBackend: () => CaptureBackend | undefined): Measure {
+  function span(name: string, fn?: () => unknown): unknown {
+    checkName(name)
+    if (fn !== undefined) assertFunction(fn)
+    const backend = activeBackend()
+    if (backend === undefined) return fn === undefined ? SPAN_OF_NOTHING : fn()
+    const id = backend.idOf(name)
+    return fn === undefined ? backend.openSpan(id) : backend.run(fn, id)
+  }
+
+  function record(name: string, durationNs: number, options: RecordOptions = {}): void {
+    checkName(name)
+    if (typeof durationNs !== 'number') {
+      throw new TypeError(`record: durationNs must be a number, not ${kindOf(durationNs)}`)
+    }
+    if (!(durationNs >= 0 && durationNs <= LONGEST_NS)) {
+      throw new RangeError(`record: durationNs must be from 0 to 2^53 - 1, not ${durationNs}`)
+    }
+    const backend = activeBackend()
+    if (backend === undefined) return
+    const thrown = options.error === undefined ? undefined : { value: options.error }
+    backend.record(backend.idOf(name), Math.round(durationNs), thrown)
+  }
+
+  function captureCallback(first: unknown, second?: unknown): unknown {
+    const named = typeof first === 'string'
+    const fn = named ? second : first
+    assertFunction(fn)
+    const options = named ? checkCaptureOptions({ name: first }) : checkCaptureOptions(second ?? {})
+    const backend = activeBackend()
+    if (backend === undefined) return fn
+    const boundary = captureCallback as AnyFunction
+    return backend.wrapCallback(fn, backend.idOf(options.name ?? nameOfFunction(fn, boundary)))
+  }
+
+  return { span, record, captureCallback } as Measure
+}
+
+function assertFunction(fn: unknown): asserts fn is AnyFunction {
+  if (typeof fn !== 'function') throw new TypeError(`expected a function, not ${kindOf(fn)}`)
+}

@@ -1,0 +1,68 @@
+/**
+ * @module capture/wrap-callback
+ * Functions in Node's callback style: the call lasts until its callback is called, and has failed if the callback's
+ * first argument is an error.
+ */
+import type { Producer } from '../queue/producer.ts'
+import { disguise, type AnyFunction, type WrapHooks } from './wrap.ts'
+
+export type WrapCallback = <F extends AnyFunction>(fn: F, functionId: number) => F
+
+const { apply } = Reflect
+
+export function createWrapCallback(producer: Producer, hooks: WrapHooks): WrapCallback {
+  const { begin, end, fail, hold, leave, endAsync, failAsync } = producer
+
+  return function wrapCallback<F extends AnyFunction>(fn: F, functionId: number): F {
+    function callWithCallback(self: unknown, args: unknown[], callback: AnyFunction): unknown {
+      const depth = begin()
+      const place = hold(depth)
+      let ended = false
+
+      /** At the callback's first call, or when the function throws before. */
+      function finish(error: unknown): void {
+        if (ended) return
+        ended = true
+        if (error === undefined || error === null) endAsync(functionId, place)
+        else failAsync(functionId, place, hooks.errorType(error))
+      }
+
+      function observed(this: unknown, ...results: unknown[]): unknown {
+        finish(results[0])
+        return apply(callback, this, results as never[])
+      }
+      disguise(observed, callback)
+      args[args.lastIndexOf(callback)] = observed
+      try {
+        return apply(fn, self, args as never[])
+      } catch (error) {
+        finish(error)
+        throw error
+      } finally {
+        leave(depth)
+      }
+    }
+
+    /** Called without a callback it is a function like any other. */
+    function callPlain(self: unknown, args: unknown[]): unknown {
+      const depth = begin()
+      try {
+        const result = apply(fn, self, args as never[])
+        end(functionId, depth)
+        return result
+      } catch (error) {
+        fail(functionId, depth, hooks.errorType(error))
+        throw error
+      }
+    }
+
+    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+      const callback = args.findLast((arg) => typeof arg === 'function')
+      return callback === undefined
+        ? callPlain(this, args)
+        : callWithCallback(this, args, callback as AnyFunction)
+    }
+    disguise(wrapper, fn)
+    return wrapper as unknown as F
+  }
+}
