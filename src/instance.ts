@@ -6,7 +6,8 @@
 import { getEnvironmentData, isMainThread } from 'node:worker_threads'
 import { createCapture, type Capture, type CaptureBackend } from './capture/capture.ts'
 import { createMeasure, type Measure } from './capture/measure.ts'
-import { checkOptions, settle, type Options } from './internal/options.ts'
+import { KroniclerError } from './errors.ts'
+import { checkOptions, settle, type Options, type Settings } from './internal/options.ts'
 import { Session, SESSION_KEY, type SharedSession } from './session.ts'
 import type { Health, Metrics } from './types.ts'
 
@@ -23,16 +24,18 @@ export interface Instance extends Measure {
 export function createInstance(): Instance {
   let options: Options = {}
   let session: Session | undefined
+  let failed = false
 
   /** The session, made at the first capture; undefined while recording is switched off. */
   function activeSession(): Session | undefined {
-    if (session === undefined) {
+    if (session === undefined && !failed) {
       const settings = settle(options, process.env)
       if (!settings.enabled) return undefined
       const shared = isMainThread
         ? undefined
         : (getEnvironmentData(SESSION_KEY) as SharedSession | undefined)
-      session = new Session(settings, shared)
+      session = openSession(settings, shared)
+      failed = session === undefined
     }
     return session
   }
@@ -66,4 +69,20 @@ const IDLE_HEALTH: Health = {
   queued: 0,
   dropped: 0,
   lastError: undefined,
+}
+
+/** A system that gives no memory for the queue must not keep a program from starting: functions are left as they are. */
+function openSession(settings: Settings, shared: SharedSession | undefined): Session | undefined {
+  try {
+    return new Session(settings, shared)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    const message = `no memory for the queue, nothing is recorded: ${reason}`
+    try {
+      settings.onError(new KroniclerError('KRONICLER_WRITER', message, { cause: error }))
+    } catch {
+      // a broken listener must not break the application
+    }
+    return undefined
+  }
 }

@@ -4,7 +4,7 @@
  * the threads it starts join it through their environment data and use rings of their own.
  */
 import { fileURLToPath } from 'node:url'
-import { setEnvironmentData, threadId } from 'node:worker_threads'
+import { setEnvironmentData, threadId, type Worker } from 'node:worker_threads'
 import type { CaptureBackend } from './capture/capture.ts'
 import { errorTypeName } from './capture/error-type.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
@@ -16,15 +16,18 @@ import { settle, type Options, type Settings } from './internal/options.ts'
 import { slabSizeBytes } from './metrics/slab.ts'
 import {
   createSharedMemory,
-  droppedCounter,
+  droppedRows,
   headWord,
+  REFUSED_LOCK,
+  REFUSED_SEQUENCE,
   SLOT_COUNT,
   storedCounter,
   tailWord,
   type SharedMemory,
 } from './queue/layout.ts'
+import { releaseDead } from './queue/lock.ts'
 import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
-import { claimSlot, createProducer, releaseSlot, type Producer } from './queue/producer.ts'
+import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
 import type { Health, Metrics } from './types.ts'
 import { installExitHooks } from './writer/exit-hooks.ts'
 import { WriterHost } from './writer/host.ts'
@@ -35,7 +38,7 @@ import { WriterRemote } from './writer/remote.ts'
 export const SESSION_KEY = 'kronicler.session'
 
 /** Address space for names; a page of it is used when it is reached. */
-const NAME_LOG_BYTES = 64 * 1024 * 1024
+const NAME_LOG_BYTES = 16 * 1024 * 1024
 
 export interface SharedSession {
   memory: SharedMemory
@@ -74,11 +77,13 @@ export class Session {
     this.#names = new NameLog(this.#memory.names, nameLimits(maxFunctions), threadId)
     this.#metrics = new LiveMetrics(this.#memory, ids, threadId)
     this.#writer = new WriterRemote(this.#control)
-    const slot = claimSlot(this.#memory)
+    const slot = claimSlot(this.#memory, threadId + 1)
     this.#producer = this.#createProducer(slot)
     this.backend = this.#createBackend()
-    if (this.#joined) this.#leaveAtExit(slot)
-    else this.#found()
+    if (!this.#joined) this.#found()
+    process.on('worker', (worker) => {
+      this.#watch(worker)
+    })
   }
 
   /**
@@ -101,8 +106,8 @@ export class Session {
   }
 
   getMetrics(name: string): Metrics | undefined {
-    const ids = this.#names.idsOf(NAME_FUNCTION, name)
-    return ids === undefined ? undefined : this.#metrics.read(ids)
+    const id = this.#names.find(NAME_FUNCTION, name)
+    return id === undefined ? undefined : this.#metrics.read(id)
   }
 
   /** All functions that have been called, in the order in which they were captured. */
@@ -122,7 +127,6 @@ export class Session {
   }
 
   async close(): Promise<void> {
-    if (this.#closed) return
     this.#closed = true
     this.#producer.refuseAll()
     if (this.#host === undefined) await this.flush()
@@ -137,7 +141,7 @@ export class Session {
       directory: this.#host?.directoryPath,
       stored: this.#sumOfCounters(storedCounter),
       queued: heads.reduce((sum, head, slot) => sum + ((head - tails[slot]!) | 0), 0),
-      dropped: this.#sumOfCounters(droppedCounter),
+      dropped: droppedRows(this.#control, this.#counters),
       lastError: this.#host?.lastError,
     }
   }
@@ -155,11 +159,12 @@ export class Session {
     }).unref()
     installExitHooks({
       onExit: () => {
-        this.#drainAtExit()
+        // the exit may come before the start: then only threads that joined can have queued anything
+        this.#hostWriter().drainAtExit()
         this.#producer.writeThrough()
       },
       onSignal: () => {
-        this.#drainAtExit()
+        this.#hostWriter().drainNow()
       },
       signals: () => this.#settings.signals,
     })
@@ -167,15 +172,10 @@ export class Session {
 
   /** At the first call, or when the event loop turns, whichever comes first. */
   #start(): void {
-    if (this.#started) return
+    if (this.#started || this.#closed) return
     this.#started = true
     if (this.#joined) return
     this.#hostWriter().start()
-  }
-
-  /** The exit may come before the start: then only threads that joined can have queued anything. */
-  #drainAtExit(): void {
-    this.#hostWriter().drainNow()
   }
 
   #hostWriter(): WriterHost {
@@ -221,17 +221,16 @@ export class Session {
         producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
       },
       idOf: (name) => names.idOf(NAME_FUNCTION, name),
-      reserve: (name) => names.reserve(NAME_FUNCTION, name),
-      rename: (id, name) => {
-        names.rename(NAME_FUNCTION, id, name)
-      },
     }
   }
 
-  #leaveAtExit(slot: number | undefined): void {
-    if (slot === undefined) return
-    process.once('exit', () => {
-      releaseSlot(this.#memory, slot)
+  /** Gives back what a thread that this one has started may have held when it ended. */
+  #watch(worker: Worker): void {
+    const owner = worker.threadId + 1
+    worker.once('exit', () => {
+      releaseSlotOfDead(this.#memory, owner)
+      releaseDead(this.#control, REFUSED_LOCK, REFUSED_SEQUENCE, owner)
+      this.#names.releaseDead(owner)
     })
   }
 

@@ -6,8 +6,11 @@ import { nameOfMember } from './naming.ts'
 import type { CaptureOptions } from './options.ts'
 import type { AnyFunction } from './wrap.ts'
 
+/** A method may be named `class`. */
+const CLASS_SOURCE = /^class\b(?!\s*\()/
+
 export function isClass(fn: unknown): boolean {
-  return typeof fn === 'function' && /^class\b/.test(Function.prototype.toString.call(fn))
+  return typeof fn === 'function' && CLASS_SOURCE.test(Function.prototype.toString.call(fn))
 }
 
 /**

@@ -52,9 +52,6 @@ export interface CaptureBackend extends Wrapping {
   openSpan: OpenSpan
   record: (functionId: number, durationNs: number, thrown: { value: unknown } | undefined) => void
   idOf: (name: string) => number
-  /** An id whose name is not final. */
-  reserve: (name: string) => number
-  rename: (id: number, name: string) => void
 }
 
 /** @param activeBackend gives undefined while capture is disabled: functions are then left as they are */
@@ -76,14 +73,13 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
     return wrapper
   }
 
-  const wrapUnnamed: MemberWrapping['wrapUnnamed'] = (fn, provisionalName, nameAtFirstCall) => {
+  const wrapUnnamed: MemberWrapping['wrapUnnamed'] = (fn, nameAtFirstCall) => {
     assertCapturable(fn)
     const backend = activeBackend()
     if (backend === undefined) return fn
-    const id = backend.reserve(provisionalName)
-    const wrapper = backend.wrap(fn, id, (self) => {
-      backend.rename(id, nameAtFirstCall(self, wrapper))
-    })
+    const wrapper: AnyFunction = backend.wrap(fn, (self) =>
+      backend.idOf(nameAtFirstCall(self, wrapper)),
+    )
     return wrapper
   }
 

@@ -15,7 +15,6 @@ export interface MemberWrapping {
   /** Under a name that the first call completes: a standard decorator does not know its class. */
   wrapUnnamed: (
     fn: AnyFunction,
-    provisionalName: string,
     nameAtFirstCall: (self: unknown, wrapper: AnyFunction) => string,
   ) => AnyFunction
 }
@@ -69,7 +68,7 @@ function decorateStandard(
 ): unknown {
   const wrap = (fn: AnyFunction, prefix = ''): AnyFunction =>
     options.name === undefined
-      ? wrapping.wrapUnnamed(fn, prefix + String(context.name), (self, wrapper) => {
+      ? wrapping.wrapUnnamed(fn, (self, wrapper) => {
           const owner = nameOfOwner(self, context, wrapper)
           return prefix + nameOfMember(owner, context.name)
         })

@@ -17,7 +17,8 @@ import {
   tailWord,
   type SharedMemory,
 } from '../queue/layout.ts'
-import { acquireBriefly, release } from '../queue/lock.ts'
+import { acquireBriefly, beginChange, endChange, release } from '../queue/lock.ts'
+import { nowMs } from '../internal/time.ts'
 import type { Metrics } from '../types.ts'
 
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
@@ -46,31 +47,29 @@ export class LiveMetrics {
   addRefused(functionId: number, durationNs: number, failed: boolean): void {
     const held = acquireBriefly(this.#control, REFUSED_LOCK, this.#owner)
     if (!held) return // a thread was terminated in here: the call is in the dropped counter all the same
-    Atomics.add(this.#control, REFUSED_SEQUENCE, 1)
+    beginChange(this.#control, REFUSED_SEQUENCE)
     this.#refused.fold(functionId, durationNs, failed)
-    Atomics.add(this.#control, REFUSED_SEQUENCE, 1)
+    endChange(this.#control, REFUSED_SEQUENCE)
     release(this.#control, REFUSED_LOCK)
   }
 
-  /** Metrics of the functions with these ids taken together; undefined if there are no calls. */
-  read(ids: readonly number[]): Metrics | undefined {
-    const deadline = Date.now() + PATIENCE_MS
+  /** Metrics of the function with this id; undefined if there are no calls. */
+  read(id: number): Metrics | undefined {
+    const deadline = nowMs() + PATIENCE_MS
     let whole: boolean
-    do whole = this.#tryRead(ids)
-    while (!whole && Date.now() < deadline)
+    do whole = this.#tryRead(id)
+    while (!whole && nowMs() < deadline)
     return this.#accumulator.calls === 0 ? undefined : this.#accumulator.toMetrics()
   }
 
   /** @returns false if a fold came in between, so that the numbers may not belong together */
-  #tryRead(ids: readonly number[]): boolean {
+  #tryRead(id: number): boolean {
     const foldSequence = Atomics.load(this.#control, FOLD_SEQUENCE)
     const refusedSequence = Atomics.load(this.#control, REFUSED_SEQUENCE)
     this.#accumulator.clear()
-    for (const id of ids) {
-      this.#folded.read(id, this.#accumulator)
-      this.#refused.read(id, this.#accumulator)
-    }
-    for (let slot = 0; slot < SLOT_COUNT; slot++) this.#readRing(slot, ids)
+    this.#folded.read(id, this.#accumulator)
+    this.#refused.read(id, this.#accumulator)
+    for (let slot = 0; slot < SLOT_COUNT; slot++) this.#readRing(slot, id)
     return (
       (foldSequence & 1) === 0 &&
       (refusedSequence & 1) === 0 &&
@@ -83,15 +82,13 @@ export class LiveMetrics {
    * What is between tail and head is not folded yet. The ring's own thread may overwrite it only after the tail has
    * moved on, which is a fold, which the sequence shows.
    */
-  #readRing(slot: number, ids: readonly number[]): void {
+  #readRing(slot: number, id: number): void {
     const ring = this.#rings[slot]!
     const head = Atomics.load(this.#control, headWord(slot))
-    const [onlyId] = ids
     for (let i = Atomics.load(this.#control, tailWord(slot)); i !== head; i = (i + 1) | 0) {
       const word = (i & this.#mask) * WORDS_PER_RECORD
       const functionWord = ring[word + 4]!
-      const id = functionWord & FUNCTION_ID_MASK
-      if (id !== onlyId && !ids.includes(id)) continue
+      if ((functionWord & FUNCTION_ID_MASK) !== id) continue
       const high = ring[word + 3]! - ring[word + 1]!
       const durationNs = high * 4294967296 + (ring[word + 2]! - ring[word]!)
       this.#accumulator.add(Math.max(0, durationNs), functionWord >= FAILED_BIT)

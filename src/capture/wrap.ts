@@ -10,6 +10,7 @@
  * every call; used where it stands, it is never made.
  */
 /* eslint-disable prefer-rest-params -- see above */
+import { types } from 'node:util'
 import type { Producer } from '../queue/producer.ts'
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown
@@ -19,17 +20,19 @@ export interface WrapHooks {
   errorType(thrown: unknown): number
 }
 
-/** Called with the first call's `this`, to complete a decorated method's name. Never throws. */
-export type FirstCall = (self: unknown) => void
+/** Gives the id at the first call, whose `this` tells the class of a decorated method. Never throws. */
+export type IdAtFirstCall = (self: unknown) => number
 
 export interface Wrapping {
-  wrap: <F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall) => F
+  wrap: <F extends AnyFunction>(fn: F, id: number | IdAtFirstCall) => F
   /** Calls a function once, recorded. */
   run: <T>(fn: () => T, functionId: number) => T
 }
 
+const { isPromise } = types
 const { apply, construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
 const promisePrototype = Promise.prototype
+const UNKNOWN_ID = -1
 
 export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   const { begin, end, fail, park, endAsync, failAsync } = producer
@@ -65,18 +68,17 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     return result
   }
 
-  function wrap<F extends AnyFunction>(fn: F, functionId: number, firstCall?: FirstCall): F {
-    let onFirstCall = firstCall
+  function wrap<F extends AnyFunction>(fn: F, id: number | IdAtFirstCall): F {
+    let functionId = typeof id === 'number' ? id : UNKNOWN_ID
 
-    function beforeFirstCall(self: unknown): void {
-      onFirstCall!(self)
-      onFirstCall = undefined
+    function learnId(self: unknown): void {
+      functionId = (id as IdAtFirstCall)(self)
     }
 
     /** For a function that can be a constructor. */
     function constructible(this: unknown): unknown {
       const newTarget = new.target as AnyFunction | undefined
-      if (onFirstCall !== undefined) beforeFirstCall(this)
+      if (functionId === UNKNOWN_ID) learnId(this)
       const depth = begin()
       let result: unknown
       try {
@@ -93,11 +95,11 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       return result
     }
 
-    /** For one without `prototype` (arrow, method, async function): a method is no constructor either. */
+    /** For one that cannot (arrow, method, async function): a method is no constructor either. */
     // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
     const { plain } = {
       plain(this: unknown): unknown {
-        if (onFirstCall !== undefined) beforeFirstCall(this)
+        if (functionId === UNKNOWN_ID) learnId(this)
         const depth = begin()
         let result: unknown
         try {
@@ -112,7 +114,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       },
     }
 
-    const wrapper: AnyFunction = Object.hasOwn(fn, 'prototype') ? constructible : plain
+    const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
     disguise(wrapper, fn)
     return wrapper as F
   }
@@ -121,20 +123,36 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
 }
 
 /**
- * Whether the result is a promise whose end can be observed without changing anything. A subclass with a `then` of its
- * own may be lazy (it starts when `then` is called) and other thenables usually are: those are left alone.
+ * Whether the result is a promise whose end can be observed without changing anything. Left alone are other thenables and
+ * promises with a `then` of their own, which may be lazy (they start when it is called); promises of a subclass, whose
+ * private state a derived one would not have; and proxies.
  */
 function isSettling(result: unknown): result is Promise<unknown> {
-  return (
-    typeof result === 'object' &&
-    result !== null &&
-    result instanceof Promise &&
-    // read at each use: a tracing library may have replaced it
-    result.then === promisePrototype.then
-  )
+  if (typeof result !== 'object' || result === null) return false
+  try {
+    return (
+      result instanceof Promise &&
+      isPromise(result) &&
+      result.constructor === Promise &&
+      // read at each use: a tracing library may have replaced it
+      result.then === promisePrototype.then
+    )
+  } catch {
+    return false // a proxy with hostile traps, or a revoked one
+  }
 }
 
-/** Some libraries hang methods on a promise; the derived one must have them too. */
+/** Whether it can be called with `new`, found out without calling it. */
+function isConstructor(fn: AnyFunction): boolean {
+  try {
+    construct(Object, [], fn)
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Some libraries hang methods on a promise; the derived one must have them too. Only enumerable ones are looked for. */
 function copyOwnProperties(from: object, to: object): void {
   // hardly any promise has one, and finding that out this way is free; listing the keys costs as much as a clock read
   for (const _ in from) {

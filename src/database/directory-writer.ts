@@ -20,6 +20,7 @@ import {
   encodeLock,
   FORMAT_FILE,
   LOCK_FILE,
+  parseWalFileName,
   TEMPORARY_SUFFIX,
   walFileName,
   writerFolderName,
@@ -284,6 +285,23 @@ export class DirectoryWriter {
       throw toIoError(error, `beginning log ${sequence + 1} in ${this.path}`)
     }
     return sequence
+  }
+
+  /**
+   * Sequences of the logs that are finished but not sealed, ascending: the next ones to be given to seal().
+   *
+   * @throws {KroniclerError} KRONICLER_IO
+   */
+  finishedLogs(): number[] {
+    try {
+      return this.#files
+        .readdir(this.path)
+        .map(parseWalFileName)
+        .filter((sequence) => sequence !== undefined && sequence < this.walSequence)
+        .sort((a, b) => a! - b!) as number[]
+    } catch (error) {
+      throw toIoError(error, `listing ${this.path}`)
+    }
   }
 
   /**

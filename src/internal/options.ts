@@ -2,6 +2,7 @@
  * @module internal/options
  * What a user may configure, checked where it is given.
  */
+import { resolve } from 'node:path'
 
 export type OverflowPolicy = 'drop' | 'block'
 export type SyncPolicy = 'batch' | 'interval' | 'never'
@@ -72,16 +73,16 @@ export function checkOptions(options: unknown): Options {
   return options
 }
 
-/** The options given, the environment, and the defaults, in this order. */
+/** The options given, the environment, and the defaults, in this order. The directory holds wherever the process goes. */
 export function settle(options: Options, environment: NodeJS.ProcessEnv): Settings {
   const given = Object.fromEntries(
     Object.entries(options).filter(([, value]) => value !== undefined),
   )
   return {
     ...DEFAULTS,
-    directory: environment['KRONICLER_DIR'] || '.kronicler',
     onError: reportOnStderr,
     ...given,
+    directory: resolve(options.directory ?? (environment['KRONICLER_DIR'] || '.kronicler')),
     enabled: isEnabled(environment) && options.enabled !== false,
   }
 }

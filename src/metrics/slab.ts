@@ -27,8 +27,8 @@ const OCTAVES = 64
 const FUNCTION_BYTES = FIELDS * 8 + OCTAVES * 4
 const BLOCK_SHIFT = 6
 const BLOCK_BYTES = 8 << BLOCK_SHIFT
-/** Address space for this many octaves a function on average; a function rarely meets more than eight. */
-const BLOCKS_PER_FUNCTION = 8
+/** Address space for this many octaves a function, on average over as many functions as there may be. */
+const BLOCKS_PER_FUNCTION = 4
 
 const NEXT_BLOCK = 0
 const UNPLACED = 1

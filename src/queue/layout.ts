@@ -18,19 +18,19 @@
  *
  *   word             written by                   published by
  *   LOCK             whoever drains               compareExchange: 0, or the owner's thread id + 1
- *   FOLD_SEQUENCE    lock owner                   Atomics.add: odd while the metrics are being changed
+ *   FOLD_SEQUENCE    lock owner                   Atomics.store: odd while the metrics are being changed
  *   WAKE             anyone who wants a drain     Atomics.add + notify
  *   WRITER           host and background thread   Atomics.store: one of WRITER_* below
- *   SLOTS            a thread that claims a slot  Atomics.add: slots ever used, at most SLOT_COUNT
+ *   SLOTLESS_DROPPED a thread without a slot      Atomics.add: rows refused for want of a slot, modulo 2^32
  *   FAILED_DRAINS    lock owner                   Atomics.store: drains refused by the disk since the last good one
  *   REFUSED_LOCK     a thread whose ring is full  compareExchange
- *   REFUSED_SEQUENCE a thread whose ring is full  Atomics.add: odd while the refused calls' metrics are being changed
+ *   REFUSED_SEQUENCE owner of REFUSED_LOCK        Atomics.store: odd while the refused calls' metrics are being changed
  *
  * and per slot, at SLOT_WORDS + slot * SLOT_STRIDE:
  *
  *   HEAD             the slot's thread            plain store on x86 (stores stay in order), else Atomics.store
  *   TAIL             lock owner                   Atomics.store, after the rows are in the log and in the metrics
- *   CLAIMED          the slot's thread            compareExchange: 1 while a thread owns the slot
+ *   CLAIMED          the slot's thread            compareExchange: its thread id + 1; freed by the parent when it is gone
  *
  * Rows refused and rows stored are counted in f64 (exact to 2^53), one writer each: see the counters below.
  */
@@ -47,7 +47,7 @@ export const LOCK = 0
 export const FOLD_SEQUENCE = LINE_WORDS
 export const WAKE = 2 * LINE_WORDS
 export const WRITER = 3 * LINE_WORDS
-export const SLOTS = 4 * LINE_WORDS
+export const SLOTLESS_DROPPED = 4 * LINE_WORDS
 export const FAILED_DRAINS = 5 * LINE_WORDS
 export const REFUSED_LOCK = 6 * LINE_WORDS
 export const REFUSED_SEQUENCE = 7 * LINE_WORDS
@@ -74,6 +74,13 @@ export const droppedCounter = (slot: number): number => slot * COUNTER_STRIDE
 /** Rows of a slot that are in the log (lock owner). Equals the sequence of the slot's next row. */
 export const storedCounter = (slot: number): number => (SLOT_COUNT + slot) * COUNTER_STRIDE
 const COUNTER_COUNT = 2 * SLOT_COUNT * COUNTER_STRIDE
+
+/** Rows refused by all threads, slotless ones too. */
+export function droppedRows(control: Int32Array, counters: Float64Array): number {
+  let dropped = Atomics.load(control, SLOTLESS_DROPPED) >>> 0
+  for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += counters[droppedCounter(slot)]!
+  return dropped
+}
 
 /** f64 words that tie the monotonic clock to the calendar (lock owner; written before the first row). */
 export const CLOCK_MONOTONIC_NS = 0

@@ -2,6 +2,7 @@
  * @module queue/lock
  * A lock in one word of shared memory: 0 is free, otherwise it holds the owner's thread id + 1.
  */
+import { nowMs } from '../internal/time.ts'
 
 /**
  * Takes the lock, sleeping while another thread has it.
@@ -16,8 +17,8 @@ export function acquire(
   timeoutMs: number,
 ): boolean {
   if (Atomics.compareExchange(control, word, 0, owner) === 0) return true
-  const deadline = Date.now() + timeoutMs
-  while (Date.now() < deadline) {
+  const deadline = nowMs() + timeoutMs
+  while (nowMs() < deadline) {
     const holder = Atomics.load(control, word)
     if (holder !== 0) Atomics.wait(control, word, holder, 5)
     if (Atomics.compareExchange(control, word, 0, owner) === 0) return true
@@ -30,16 +31,33 @@ export function release(control: Int32Array, word: number): void {
   Atomics.notify(control, word, 1)
 }
 
-/** Frees a lock whose owner is known to be dead. */
-export function releaseDead(control: Int32Array, word: number, deadOwner: number): void {
-  if (Atomics.compareExchange(control, word, deadOwner, 0) === deadOwner) {
-    Atomics.notify(control, word, 1)
-  }
+/** Frees a lock if its owner, known to be dead, has it, and ends the change it may have been in the middle of. */
+export function releaseDead(
+  control: Int32Array,
+  word: number,
+  sequenceWord: number,
+  deadOwner: number,
+): void {
+  if (Atomics.load(control, word) !== deadOwner) return
+  if ((Atomics.load(control, sequenceWord) & 1) === 1) endChange(control, sequenceWord)
+  release(control, word)
+}
+
+/**
+ * A sequence number is odd while its lock's owner changes what it guards; readers try again then. Neither function
+ * counts blindly: after a death in the middle the next change sets it right.
+ */
+export function beginChange(control: Int32Array, sequenceWord: number): void {
+  Atomics.store(control, sequenceWord, Atomics.load(control, sequenceWord) | 1)
+}
+
+export function endChange(control: Int32Array, sequenceWord: number): void {
+  Atomics.store(control, sequenceWord, ((Atomics.load(control, sequenceWord) | 1) + 1) | 0)
 }
 
 /** Spins, never sleeps, and gives up soon: for locks held for some hundred nanoseconds. */
 export function acquireBriefly(control: Int32Array, word: number, owner: number): boolean {
-  for (let attempt = 0; attempt < 10_000; attempt++) {
+  for (let attempt = 0; attempt < 500; attempt++) {
     if (Atomics.compareExchange(control, word, 0, owner) === 0) return true
   }
   return false

@@ -5,7 +5,7 @@
  *
  *   kind u8 | 3 zero bytes | id u32 LE | byteLength u32 LE | UTF-8 bytes
  *
- * A later entry with the same kind and id supersedes the earlier one. Before the entries stand i32 words:
+ * Before the entries stand i32 words:
  *
  *   LOCK       a thread that adds a name
  *   USED       bytes of entries; stored last, so that what is below it is whole
@@ -46,7 +46,7 @@ export class NameLog {
   readonly #owner: number
   /** What this thread has read of the log so far. */
   #seen = 0
-  readonly #ids = [new Map<string, number[]>(), new Map<string, number[]>()] as const
+  readonly #ids = [new Map<string, number>(), new Map<string, number>()] as const
   readonly #names = [new Map<number, string>(), new Map<number, string>()] as const
 
   constructor(memory: SharedArrayBuffer, limits: NameLimits, threadId: number) {
@@ -59,27 +59,14 @@ export class NameLog {
 
   /** The id of a name, made if it is new; OVERFLOW_ID once the limit of its kind is reached. */
   idOf(kind: NameKind, name: string): number {
-    this.#read()
-    const known = this.#ids[kind].get(name)
-    if (known !== undefined) return known[0]!
+    const known = this.find(kind, name)
+    if (known !== undefined) return known
     const stored = Buffer.from(name, 'utf8').toString('utf8') // lone surrogates have become U+FFFD
-    return this.#locked(() => this.#ids[kind].get(stored)?.[0] ?? this.#add(kind, stored))
+    return this.#locked(() => this.#ids[kind].get(stored) ?? this.#add(kind, stored))
   }
 
-  /** A new id whose name may still change (`rename`): a decorated method's class is known at its first call only. */
-  reserve(kind: NameKind, name: string): number {
-    return this.#locked(() => this.#add(kind, name))
-  }
-
-  rename(kind: NameKind, id: number, name: string): void {
-    if (id === OVERFLOW_ID || this.#names[kind].get(id) === name) return
-    this.#locked(() => {
-      this.#append(kind, id, name)
-    })
-  }
-
-  /** Ids of a name, undefined if there are none. Two ids share a name after a `rename`. */
-  idsOf(kind: NameKind, name: string): readonly number[] | undefined {
+  /** The id of a name, undefined if there is none. */
+  find(kind: NameKind, name: string): number | undefined {
     this.#read()
     return this.#ids[kind].get(name)
   }
@@ -92,6 +79,13 @@ export class NameLog {
   names(kind: NameKind): IterableIterator<string> {
     this.#read()
     return this.#ids[kind].keys()
+  }
+
+  /** Frees the log if a thread that is known to be dead was adding a name. */
+  releaseDead(deadOwner: number): void {
+    if (Atomics.compareExchange(this.#words, LOCK, deadOwner, 0) === deadOwner) {
+      Atomics.notify(this.#words, LOCK)
+    }
   }
 
   /** Entries that are not in the dictionary file yet; the drain lock's owner stores them and calls `markPersisted`. */
@@ -159,15 +153,7 @@ export class NameLog {
   }
 
   #learn(kind: NameKind, id: number, name: string): void {
-    const names = this.#names[kind]
-    const ids = this.#ids[kind]
-    const previous = names.get(id)
-    if (previous !== undefined) {
-      const rest = ids.get(previous)!.filter((other) => other !== id)
-      if (rest.length === 0) ids.delete(previous)
-      else ids.set(previous, rest)
-    }
-    names.set(id, name)
-    ids.set(name, [...(ids.get(name) ?? []), id])
+    this.#names[kind].set(id, name)
+    this.#ids[kind].set(name, id)
   }
 }

@@ -17,12 +17,21 @@ import {
   FAILED_BIT,
   headWord,
   RECORD_SIZE_BYTES,
+  SLOTLESS_DROPPED,
   tailWord,
+  WRITER,
+  WRITER_CLOSED,
   type SharedMemory,
 } from './layout.ts'
 
 const INITIAL_DEPTH = 256
 const INITIAL_IN_FLIGHT = 256
+/** Waiting for room gives up after a second without a row stored. */
+const WAIT_ROUND_MS = 10
+const MOST_IDLE_ROUNDS = 100
+/** Taken at load: a test's fake clock, installed later, would stop it. */
+// eslint-disable-next-line @typescript-eslint/unbound-method -- needs no receiver
+const now = process.hrtime.bigint
 
 /** What the slow paths need from the rest of the system. None of them may throw. */
 export interface ProducerHooks {
@@ -55,8 +64,8 @@ export interface Producer {
   record: (functionId: number, durationNs: number, errorType: number) => void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
   writeThrough: () => void
-  /** From now on every row is refused; with `silently`, it is not even counted. */
-  refuseAll: (silently?: boolean) => void
+  /** From now on every row is refused. */
+  refuseAll: () => void
   /** Rows ever written by this thread, modulo 2^32. */
   readonly head: number
 }
@@ -67,8 +76,6 @@ export function createProducer(
   slot: number | undefined,
   hooks: ProducerHooks,
 ): Producer {
-  // eslint-disable-next-line @typescript-eslint/unbound-method -- needs no receiver, and the local name is inlined
-  const now = process.hrtime.bigint
   const ring = memory.rings[slot ?? 0]!
   const ring64 = new BigUint64Array(ring)
   const ring32 = new Uint32Array(ring)
@@ -91,7 +98,8 @@ export function createProducer(
   let freeCount = 0
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
   let limit = head
-  let mode: 'queue' | 'write-through' | 'refuse' | 'off' = slot === undefined ? 'refuse' : 'queue'
+  let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
+  let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
 
   function begin(): number {
     const d = depth
@@ -182,8 +190,8 @@ export function createProducer(
     endNs: bigint,
   ): void {
     if (head === limit && !makeRoom()) {
-      if (mode === 'off') return
-      counters[droppedIndex] = counters[droppedIndex]! + 1
+      if (slot === undefined) Atomics.add(control, SLOTLESS_DROPPED, 1)
+      else counters[droppedIndex] = counters[droppedIndex]! + 1
       hooks.refused(functionId & ~FAILED_BIT, Number(endNs - startNs), functionId < 0)
       return
     }
@@ -204,21 +212,34 @@ export function createProducer(
 
   /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
   function makeRoom(): boolean {
-    if (mode === 'refuse' || mode === 'off') return false
-    let pending = (head - Atomics.load(control, tailIndex)) | 0
-    if (pending >= quarter) {
-      hooks.pressure()
-      pending = (head - Atomics.load(control, tailIndex)) | 0
-    }
-    while (pending >= capacity && hooks.mayWait()) {
-      Atomics.wait(control, tailIndex, (head - pending) | 0, 10)
-      hooks.pressure()
-      pending = (head - Atomics.load(control, tailIndex)) | 0
-    }
+    if (mode === 'refuse' || Atomics.load(control, WRITER) === WRITER_CLOSED) return false
+    if (pendingRows() >= quarter) hooks.pressure()
+    const pending = pendingRows() < capacity ? pendingRows() : waitForRoom()
     if (pending >= capacity) return false
     // in write-through mode the limit stays at the head, so that every row comes by here
     limit = (head + (mode === 'queue' ? Math.min(capacity - pending, quarter) : 0)) | 0
     return true
+  }
+
+  function pendingRows(): number {
+    return (head - Atomics.load(control, tailIndex)) | 0
+  }
+
+  /** Waits if the policy is to block, for as long as rows are being stored. @returns rows that are still in the ring */
+  function waitForRoom(): number {
+    let tail = Atomics.load(control, tailIndex)
+    let rounds = 0
+    while (pendingRows() >= capacity && tail !== stalledTail && hooks.mayWait()) {
+      hooks.pressure()
+      Atomics.wait(control, tailIndex, tail, WAIT_ROUND_MS)
+      const moved = Atomics.load(control, tailIndex)
+      if (moved === tail) rounds++
+      else rounds = 0
+      // nobody stores anything: the background thread may be dead, which this thread cannot learn while it waits
+      if (rounds >= MOST_IDLE_ROUNDS) stalledTail = tail
+      tail = moved
+    }
+    return pendingRows()
   }
 
   /** First call of the thread, or a recursion deeper than any before. */
@@ -256,8 +277,8 @@ export function createProducer(
       if (mode === 'queue') mode = 'write-through'
       limit = head
     },
-    refuseAll(silently = false) {
-      mode = silently ? 'off' : 'refuse'
+    refuseAll() {
+      mode = 'refuse'
       limit = head
     },
     get head() {
@@ -266,15 +287,24 @@ export function createProducer(
   }
 }
 
-/** Claims a ring for the calling thread, undefined if all are taken. */
-export function claimSlot(memory: SharedMemory): number | undefined {
+/**
+ * Claims a ring for the calling thread.
+ *
+ * @param owner thread id + 1
+ * @returns undefined if all are taken
+ */
+export function claimSlot(memory: SharedMemory, owner: number): number | undefined {
   const control = new Int32Array(memory.control)
   const slot = memory.rings.findIndex(
-    (_, candidate) => Atomics.compareExchange(control, claimedWord(candidate), 0, 1) === 0,
+    (_, candidate) => Atomics.compareExchange(control, claimedWord(candidate), 0, owner) === 0,
   )
   return slot < 0 ? undefined : slot
 }
 
-export function releaseSlot(memory: SharedMemory, slot: number): void {
-  Atomics.store(new Int32Array(memory.control), claimedWord(slot), 0)
+/** Frees the ring of a thread that is known to be dead; its rows are stored all the same. */
+export function releaseSlotOfDead(memory: SharedMemory, deadOwner: number): void {
+  const control = new Int32Array(memory.control)
+  memory.rings.forEach((_, slot) => {
+    Atomics.compareExchange(control, claimedWord(slot), deadOwner, 0)
+  })
 }

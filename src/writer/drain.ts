@@ -25,6 +25,7 @@ import {
   tailWord,
   type SharedMemory,
 } from '../queue/layout.ts'
+import { beginChange, endChange } from '../queue/lock.ts'
 import type { NameLog } from '../queue/name-log.ts'
 
 /** Rows a frame holds at most, and so how long the lock is held in one go: about half a millisecond. */
@@ -74,16 +75,15 @@ export class Drain {
     return stored
   }
 
-  /** Whether any row waits. */
-  get pending(): boolean {
+  /** Empties the rings without storing anything. The caller holds the LOCK. @returns rows discarded */
+  discard(): number {
+    let discarded = 0
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      if (
-        Atomics.load(this.#control, headWord(slot)) !== Atomics.load(this.#control, tailWord(slot))
-      ) {
-        return true
-      }
+      const head = Atomics.load(this.#control, headWord(slot))
+      discarded += (head - Atomics.load(this.#control, tailWord(slot))) | 0
+      Atomics.store(this.#control, tailWord(slot), head)
     }
-    return false
+    return discarded
   }
 
   #drainSlot(slot: number): number {
@@ -96,11 +96,11 @@ export class Drain {
     this.#readRecords(slot, tail, count)
     const stored = storedCounter(slot)
     directory.append(this.#rows, { slot, slotSequence: this.#counters[stored]! })
-    Atomics.add(this.#control, FOLD_SEQUENCE, 1)
+    beginChange(this.#control, FOLD_SEQUENCE)
     this.#fold()
     this.#counters[stored] = this.#counters[stored]! + count
     Atomics.store(this.#control, tailWord(slot), (tail + count) | 0)
-    Atomics.add(this.#control, FOLD_SEQUENCE, 1)
+    endChange(this.#control, FOLD_SEQUENCE)
     Atomics.notify(this.#control, tailWord(slot))
     return count
   }

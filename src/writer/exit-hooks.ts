@@ -22,14 +22,23 @@ export function installExitHooks(hooks: {
   }).unref()
 }
 
+/**
+ * Ours comes first and takes itself off the list: other listeners that end the process only if they are alone (signal-exit,
+ * in many packages) then count right. It comes back for the next signal.
+ */
 function listenToSignals(owner: NodeJS.Process, onSignal: () => void): void {
   for (const signal of SIGNALS) {
     const listener = (): void => {
       onSignal()
-      // ours comes first: a listener for one event only is still counted
-      if (owner.listenerCount(signal) > 1) return
       owner.removeListener(signal, listener)
-      owner.kill(owner.pid, signal)
+      // a listener for one event only is still counted, because it comes later
+      if (owner.listenerCount(signal) === 0) {
+        owner.kill(owner.pid, signal)
+        return
+      }
+      setImmediate(() => {
+        owner.prependListener(signal, listener)
+      }).unref()
     }
     owner.prependListener(signal, listener)
   }

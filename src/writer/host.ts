@@ -5,7 +5,9 @@
  */
 import { Worker } from 'node:worker_threads'
 import { KroniclerError, type ErrorCode } from '../errors.ts'
+import { later, nowMs } from '../internal/time.ts'
 import {
+  FOLD_SEQUENCE,
   LOCK,
   WRITER,
   WRITER_CLOSED,
@@ -37,6 +39,8 @@ export class WriterHost extends WriterRemote {
   #retryAtMs = 0
   #restartMs = FIRST_RESTART_MS
   #lastError: Error | undefined
+  #exiting = false
+  #closing: Promise<void> | undefined
 
   /** @param threadFile of the background thread's code */
   constructor(
@@ -59,7 +63,7 @@ export class WriterHost extends WriterRemote {
         name: 'kronicler-writer',
         workerData: this.#setup,
         execArgv: [], // no preloaded modules, no inspector of the application's
-        env: {},
+        env: { KRONICLER_WASM: process.env['KRONICLER_WASM'] },
         trackUnmanagedFds: false, // files are opened by whoever comes first and closed by whoever is last
       })
       const owner = worker.threadId + 1
@@ -81,29 +85,55 @@ export class WriterHost extends WriterRemote {
     }
   }
 
-  /** While there is no background thread yet, the rows are stored here: a few milliseconds in a quarter of a ring. */
+  /**
+   * While there is no background thread yet, the rows are stored here: a few milliseconds in a quarter of a ring. While the
+   * process exits too: the thread is about to be stopped.
+   */
   override relieve(): void {
-    if (this.status === 'idle') this.#drainHere(0)
+    if (this.#exiting) this.drainNow()
+    else if (this.status === 'idle') this.#drainHere(0)
     else super.relieve()
   }
 
-  /** Stores everything that is queued, by this thread. Never throws. For the end of the process. */
+  override get storing(): boolean {
+    return super.storing || (this.status === 'idle' && this.#lastError === undefined)
+  }
+
+  /** Stores everything that is queued, by this thread. Never throws. */
   drainNow(): void {
     this.#retryAtMs = 0
-    this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+    if (this.status === 'closed') this.#discard()
+    else if (!this.#drainHere(EXIT_LOCK_TIMEOUT_MS)) {
+      const message = 'the log is busy: calls could not be stored before the process ended'
+      this.#report(new KroniclerError('KRONICLER_IO', message))
+    }
+  }
+
+  /** The same, and from now on by this thread only. */
+  drainAtExit(): void {
+    this.#exiting = true
+    this.drainNow()
   }
 
   /** Has the background thread store and seal everything and end, and closes the files. */
-  async close(): Promise<void> {
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const worker = this.#worker
     const { status } = this
     if (worker !== undefined && (status === 'running' || status === 'idle')) {
       Atomics.store(this.control, WRITER, WRITER_CLOSING)
       worker.ref()
-      const ended = new Promise((resolve) => worker.once('exit', resolve))
-      this.wake()
-      const timeout = sleepUnref(CLOSE_TIMEOUT_MS)
-      await Promise.race([ended, timeout])
+      await new Promise<void>((resolve) => {
+        worker.once('exit', () => {
+          resolve()
+        })
+        later(CLOSE_TIMEOUT_MS, resolve)
+        this.wake()
+      })
     }
     this.drainNow()
     Atomics.store(this.control, WRITER, WRITER_CLOSED)
@@ -124,13 +154,23 @@ export class WriterHost extends WriterRemote {
     else this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
   }
 
-  #drainHere(timeoutMs: number): void {
-    if (this.#retryAtMs !== 0 && Date.now() < this.#retryAtMs) return
+  /** @returns false if another thread kept the lock; a failure is reported and counts as done */
+  #drainHere(timeoutMs: number): boolean {
+    if (nowMs() < this.#retryAtMs) return true
     try {
-      this.#writer.drain(timeoutMs)
-      this.#retryAtMs = 0
+      return this.#writer.drain(timeoutMs) !== undefined
     } catch (error) {
-      this.#retryAtMs = Date.now() + RETRY_MS
+      this.#retryAtMs = nowMs() + RETRY_MS
+      this.#report(toKroniclerError(error))
+      return true
+    }
+  }
+
+  /** What threads have queued since the files were closed is counted as dropped. */
+  #discard(): void {
+    try {
+      this.#writer.discard(EXIT_LOCK_TIMEOUT_MS)
+    } catch (error) {
       this.#report(toKroniclerError(error))
     }
   }
@@ -143,7 +183,7 @@ export class WriterHost extends WriterRemote {
   /** The thread has ended: as asked, or it died, perhaps with the lock. */
   #onThreadExit(owner: number): void {
     this.#worker = undefined
-    releaseDead(this.control, LOCK, owner)
+    releaseDead(this.control, LOCK, FOLD_SEQUENCE, owner)
     if (this.status === 'closing' || this.status === 'closed') return
     Atomics.store(this.control, WRITER, WRITER_FAILED)
     this.#reportThread('it ended unexpectedly')
@@ -151,14 +191,13 @@ export class WriterHost extends WriterRemote {
   }
 
   #restartLater(): void {
-    const timer = setTimeout(() => {
+    later(this.#restartMs, () => {
       if (
         Atomics.compareExchange(this.control, WRITER, WRITER_FAILED, WRITER_NONE) === WRITER_FAILED
       ) {
         this.start()
       }
-    }, this.#restartMs)
-    timer.unref()
+    })
     this.#restartMs = Math.min(this.#restartMs * 2, LONGEST_RESTART_MS)
   }
 
@@ -178,11 +217,4 @@ export class WriterHost extends WriterRemote {
       // a broken listener must not break the application
     }
   }
-}
-
-/** A limit that does not itself keep the process alive. */
-function sleepUnref(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => {
-    setTimeout(resolve, milliseconds).unref()
-  })
 }

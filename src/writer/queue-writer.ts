@@ -9,10 +9,10 @@ import type { Kernels } from '../database/kernels/kernels.ts'
 import { KroniclerError } from '../errors.ts'
 import type { SyncPolicy } from '../internal/options.ts'
 import {
-  droppedCounter,
   FAILED_DRAINS,
   LOCK,
-  SLOT_COUNT,
+  droppedRows,
+  SLOTLESS_DROPPED,
   type SharedMemory,
 } from '../queue/layout.ts'
 import { acquire, release } from '../queue/lock.ts'
@@ -66,11 +66,6 @@ export class QueueWriter {
     return this.#directory
   }
 
-  /** Whether any row waits in a ring. */
-  get pending(): boolean {
-    return this.#drain.pending
-  }
-
   /**
    * Stores what is queued.
    *
@@ -112,9 +107,16 @@ export class QueueWriter {
 
   /** Rows refused by all threads since the process began. */
   get dropped(): number {
-    let dropped = 0
-    for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += this.#counters[droppedCounter(slot)]!
-    return dropped
+    return droppedRows(this.#control, this.#counters)
+  }
+
+  /** Counts what is queued as dropped: the files are closed. */
+  discard(timeoutMs: number): void {
+    this.exclusively(timeoutMs, () => {
+      const rows = this.#drain.discard()
+      Atomics.add(this.#control, SLOTLESS_DROPPED, rows)
+      this.#storeCounters()
+    })
   }
 
   #storeCounters(): void {

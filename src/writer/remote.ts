@@ -2,6 +2,7 @@
  * @module writer/remote
  * The background thread as seen by a thread that has not started it: it can be woken and waited for.
  */
+import { nowMs, sleep } from '../internal/time.ts'
 import {
   FAILED_DRAINS,
   WAKE,
@@ -31,21 +32,18 @@ export class WriterRemote {
 
   /** Whether rows are being stored, so that it makes sense to wait for room. */
   get storing(): boolean {
-    const status = this.status
-    return (
-      (status === 'running' || status === 'idle') && Atomics.load(this.control, FAILED_DRAINS) === 0
-    )
+    return this.status === 'running' && Atomics.load(this.control, FAILED_DRAINS) === 0
   }
 
   /**
-   * Waits, without blocking, until `queued` says that no row is queued any more.
+   * Waits until `queued` says that no row is queued any more.
    *
    * @returns false if rows could not be stored; why has been reported
    */
   async flush(queued: () => boolean): Promise<boolean> {
-    const deadline = Date.now() + FLUSH_TIMEOUT_MS
+    const deadline = nowMs() + FLUSH_TIMEOUT_MS
     while (queued()) {
-      if (Date.now() > deadline || Atomics.load(this.control, FAILED_DRAINS) > 0) return false
+      if (nowMs() > deadline || Atomics.load(this.control, FAILED_DRAINS) > 0) return false
       this.hasten()
       if (queued()) await sleep(1)
     }
@@ -64,10 +62,6 @@ export class WriterRemote {
     Atomics.add(this.control, WAKE, 1)
     Atomics.notify(this.control, WAKE, 1)
   }
-}
-
-function sleep(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds))
 }
 
 const STATUS: Partial<Record<number, WriterStatus>> = {

@@ -6,6 +6,7 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import type { DirectoryWriter } from '../database/directory-writer.ts'
 import { loadKernels } from '../database/kernels/kernels.ts'
 import {
   WAKE,
@@ -36,7 +37,10 @@ const writer = new QueueWriter(setup, threadId, loadKernels)
 
 let retryAtMs = 0
 let retryMs = FIRST_RETRY_MS
-let sealing: Promise<void> | undefined
+let tending: Promise<void> | undefined
+let tendAtMs = 0
+let unsealed = true // an earlier thread may have left something
+const damagedLogs = new Set<number>()
 let lastSyncMs = Date.now()
 let lastClockCheckMs = Date.now()
 let unsynced = false
@@ -63,36 +67,58 @@ function drain(): boolean {
   }
 }
 
-/** Starts a new log and seals the old one, while the rings are drained in between. */
-async function sealLog(): Promise<void> {
-  try {
-    const finished = writer.exclusively(LOCK_TIMEOUT_MS, () => writer.directory!.rotate())
-    if (finished === undefined) return
-    await writer.directory!.seal(finished, { onProgress: drain })
-  } catch (error) {
-    report(error)
-    retryAtMs = Date.now() + retryMs
-  } finally {
-    sealing = undefined
+/** Begins a new log if the active one is full or old. */
+function rotateIfDue(directory: DirectoryWriter): void {
+  if (directory.walRows === 0) return
+  const old = Date.now() - directory.walCreatedMs > LONGEST_LOG_AGE_MS
+  if (directory.walRows < setup.segmentRows && !old) return
+  rotate(directory)
+}
+
+function rotate(directory: DirectoryWriter): void {
+  if (writer.exclusively(LOCK_TIMEOUT_MS, () => directory.rotate()) !== undefined) unsealed = true
+}
+
+/** Seals all finished logs, also those that an earlier attempt or an earlier thread has left. */
+async function sealLogs(directory: DirectoryWriter): Promise<void> {
+  unsealed = false
+  for (const sequence of directory.finishedLogs()) {
+    if (damagedLogs.has(sequence)) continue
+    try {
+      await directory.seal(sequence, { onProgress: drain })
+    } catch (error) {
+      if (toKroniclerError(error).code !== 'KRONICLER_CORRUPT') throw error
+      damagedLogs.add(sequence) // stays as it is, for a reader to take what can be read
+      report(error)
+    }
   }
 }
 
-function sealIfFull(): void {
+/** The folder changes and is synced in turns: a sync must not meet a file that is being closed. */
+function tendFolder(): void {
   const { directory } = writer
-  if (directory === undefined || sealing !== undefined || Date.now() < retryAtMs) return
-  if (directory.walRows === 0) return
-  const old = Date.now() - directory.walCreatedMs > LONGEST_LOG_AGE_MS
-  if (directory.walRows >= setup.segmentRows || old) sealing = sealLog()
+  if (directory === undefined || tending !== undefined || Date.now() < tendAtMs) return
+  tending = tend(directory)
+    .catch((error: unknown) => {
+      report(error)
+      unsealed = true
+      tendAtMs = Date.now() + LONGEST_RETRY_MS
+    })
+    .finally(() => {
+      tending = undefined
+    })
 }
 
-async function syncIfDue(): Promise<void> {
-  if (setup.sync !== 'interval' || !unsynced || Date.now() - lastSyncMs < SYNC_INTERVAL_MS) return
-  unsynced = false
-  lastSyncMs = Date.now()
-  try {
-    await writer.directory?.syncAsync()
-  } catch (error) {
-    report(error)
+async function tend(directory: DirectoryWriter): Promise<void> {
+  rotateIfDue(directory)
+  if (unsealed) await sealLogs(directory)
+  if (setup.sync === 'interval' && unsynced && Date.now() - lastSyncMs >= SYNC_INTERVAL_MS) {
+    lastSyncMs = Date.now()
+    unsynced = false
+    await directory.syncAsync().catch((error: unknown) => {
+      unsynced = true
+      throw error
+    })
   }
 }
 
@@ -110,10 +136,16 @@ function tieClockExclusively(): void {
 }
 
 async function finish(): Promise<void> {
-  await sealing
+  await tending
   drain()
   const { directory } = writer
-  if (directory !== undefined && directory.walRows > 0) await sealLog()
+  if (directory === undefined) return
+  try {
+    if (directory.walRows > 0) rotate(directory)
+    await sealLogs(directory)
+  } catch (error) {
+    report(error)
+  }
   drain()
 }
 
@@ -125,8 +157,7 @@ async function run(): Promise<void> {
     const wake = Atomics.load(control, WAKE)
     const busy = drain()
     if (Atomics.load(control, WRITER) === WRITER_CLOSING) break
-    sealIfFull()
-    void syncIfDue()
+    tendFolder()
     checkClock()
     waitMs = busy
       ? Math.min(BUSY_INTERVAL_MS, setup.intervalMs)

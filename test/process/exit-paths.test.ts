@@ -49,6 +49,13 @@ describe('nothing that was accepted is lost', () => {
     ['uncaught exception', { code: 1, signal: null }],
     ['unhandled rejection', { code: 1, signal: null }],
     ['calls in later exit listeners', { code: 0, signal: null }],
+    [
+      'calls in later exit listeners, with the background thread running',
+      { code: 0, signal: null },
+    ],
+    ['another working directory', { code: 0, signal: null }],
+    ['close twice at once', { code: 0, signal: null }],
+    ['twenty worker threads, one after the other, all terminated', { code: 0, signal: null }],
     ['flush, then SIGKILL itself', { code: null, signal: 'SIGKILL' }],
     ['a worker thread is terminated', { code: 0, signal: null }],
     ['a worker thread ends, the main thread has made no call', { code: 0, signal: null }],
@@ -79,6 +86,13 @@ describe('nothing that was accepted is lost', () => {
     expect(result.stored).toBe(result.made)
   })
 
+  test('SIGTERM beside a library that ends the process only if it is alone', async () => {
+    const way = 'waits for a signal with a listener that ends the process if it is alone'
+    const result = await endedAs(way, { signal: 'SIGTERM' })
+    expect(result).toMatchObject({ code: null, signal: 'SIGTERM' })
+    expect(result.stored).toBe(result.made)
+  })
+
   test('SIGKILL takes at most what came in the last interval', async () => {
     const result = await endedAs('waits, all stored', { signal: 'SIGKILL' })
     expect(result.stored).toBe(result.made)
@@ -100,6 +114,11 @@ describe('nothing that was accepted is lost', () => {
 test('after close() calls go on, and are counted as dropped', async () => {
   const result = await endedAs('close, then calls')
   expect(result).toMatchObject({ code: 0, stored: 1000, dropped: 5, stderr: '' })
+})
+
+test('close() before the first call: nothing is started, calls are counted as dropped', async () => {
+  const result = await endedAs('close before the first call')
+  expect(result).toMatchObject({ code: 0, stored: 0, dropped: 3, stderr: '' })
 })
 
 test('KRONICLER_ENABLED=false leaves functions as they are and writes nothing', async () => {

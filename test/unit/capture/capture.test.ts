@@ -96,6 +96,19 @@ describe('a standard method decorator', () => {
     expect(taken().map((call) => call.name)).toEqual(['list orders', 'get order', 'Orders.count'])
   })
 
+  test('makes one name of a class that is made many times', () => {
+    const { capture, taken } = fakeRecorder()
+    for (let i = 0; i < 2000; i++) {
+      class Mixin {
+        @capture work(): number {
+          return i
+        }
+      }
+      new Mixin().work()
+    }
+    expect(new Set(taken().map((call) => call.name))).toEqual(new Set(['Mixin.work']))
+  })
+
   test('works on a method taken off its class', () => {
     const { capture, taken } = fakeRecorder()
     class Tool {

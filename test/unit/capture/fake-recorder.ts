@@ -42,10 +42,6 @@ export function fakeRecorder(): Measure & { capture: Capture; taken: () => Recor
       producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
     },
     idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
-    reserve: (name: string) => names.reserve(NAME_FUNCTION, name),
-    rename: (id: number, name: string) => {
-      names.rename(NAME_FUNCTION, id, name)
-    },
   }
   const capture = createCapture(() => backend)
   const words = new Uint32Array(memory.rings[0]!)

@@ -81,6 +81,23 @@ describe('a wrapped function cannot be told from the function', () => {
     expect(Object.getPrototypeOf(new Point3(5))).toBe(Point3.prototype)
   })
 
+  test('a bound constructor and a method named class', () => {
+    class Point {
+      readonly x: number
+      constructor(x: number) {
+        this.x = x
+      }
+    }
+    const Five = capture('five', Point.bind(null, 5) as unknown as () => Point)
+    expect(Reflect.construct(Five, [])).toMatchObject({ x: 5 })
+    const school = {
+      class() {
+        return 'class'
+      },
+    }
+    expect(capture('school', school.class)()).toBe('class')
+  })
+
   test('what it throws is the very same value', () => {
     for (const thrown of [new RangeError('x'), 'text', undefined, null, Object.freeze({})]) {
       const fail = capture('fail', () => {
@@ -183,11 +200,37 @@ describe('promises', () => {
     expect(taken()).toMatchObject([{ error: 'RangeError', asynchronous: false }])
   })
 
-  test('a promise’s class and own properties stay', async () => {
+  test('a promise of a subclass, which may have state of its own, is handed on untouched', () => {
+    const { capture, taken } = fakeRecorder()
+    class Counting extends Promise<number> {
+      #count = 0
+      count(): number {
+        return ++this.#count
+      }
+    }
+    const promise = new Counting((resolve) => {
+      resolve(1)
+    })
+    promise.count()
+    const counting = capture('counting', () => promise)
+    expect(counting()).toBe(promise)
+    expect(counting().count()).toBe(2)
+    expect(taken()).toMatchObject([{ asynchronous: false }, { asynchronous: false }])
+  })
+
+  test('a proxy as result is handed on untouched, even a revoked one', () => {
+    const { capture, taken } = fakeRecorder()
+    const { proxy, revoke } = Proxy.revocable({}, {})
+    const promise = new Proxy(Promise.resolve(1), {})
+    const giveProxy = capture('proxy', () => proxy)
+    revoke()
+    expect(giveProxy() === proxy).toBe(true)
+    expect(capture('promise', () => promise)()).toBe(promise)
+    expect(taken().map((call) => call.name)).toEqual(['proxy', 'promise'])
+  })
+
+  test('a promise’s own properties stay', async () => {
     const { capture } = fakeRecorder()
-    class Tracked<T> extends Promise<T> {}
-    const tracked = capture('tracked', () => Tracked.resolve(1))
-    expect(tracked()).toBeInstanceOf(Tracked)
     const request = capture('request', () =>
       Object.assign(Promise.resolve(1), { abort: () => 'aborted' }),
     )

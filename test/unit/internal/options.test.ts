@@ -1,3 +1,4 @@
+import { resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { checkOptions, settle } from '../../../src/internal/options.ts'
 
@@ -37,19 +38,21 @@ describe('a bad option is refused, by name', () => {
 describe('what is settled', () => {
   test('defaults, then the environment, then what is given', () => {
     expect(settle({}, {})).toMatchObject({
-      directory: '.kronicler',
+      directory: resolve('.kronicler'),
       enabled: true,
       sync: 'interval',
     })
     expect(settle({}, { KRONICLER_DIR: '/data' }).directory).toBe('/data')
-    expect(settle({ directory: 'here' }, { KRONICLER_DIR: '/data' }).directory).toBe('here')
-    expect(settle({}, { KRONICLER_DIR: '' }).directory).toBe('.kronicler')
+    expect(settle({ directory: 'here' }, { KRONICLER_DIR: '/data' }).directory).toBe(
+      resolve('here'),
+    )
+    expect(settle({}, { KRONICLER_DIR: '' }).directory).toBe(resolve('.kronicler'))
   })
 
   test('an option that is undefined keeps its default', () => {
     const onError = undefined as never
     expect(settle({ directory: undefined as never, onError }, {})).toMatchObject({
-      directory: '.kronicler',
+      directory: resolve('.kronicler'),
       onError: expect.any(Function),
     })
   })

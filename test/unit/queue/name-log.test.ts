@@ -19,7 +19,7 @@ test('two threads get the same id for a name, and kinds do not mix', () => {
   const id = first.idOf(NAME_FUNCTION, 'load')
   expect(second.idOf(NAME_FUNCTION, 'load')).toBe(id)
   expect(second.nameOf(NAME_FUNCTION, id)).toBe('load')
-  expect(second.idsOf(NAME_ERROR_TYPE, 'load')).toBeUndefined()
+  expect(second.find(NAME_ERROR_TYPE, 'load')).toBeUndefined()
   expect(second.idOf(NAME_FUNCTION, 'store')).not.toBe(id)
   expect([...first.names(NAME_FUNCTION)]).toEqual(['load', 'store'])
 })
@@ -38,16 +38,6 @@ test('half a surrogate pair becomes the replacement character, and stays one nam
   const id = log.idOf(NAME_FUNCTION, 'a\ud800')
   expect(log.nameOf(NAME_FUNCTION, id)).toBe('a\ufffd')
   expect(log.idOf(NAME_FUNCTION, 'a\ud800')).toBe(id)
-})
-
-test('a reserved name can be completed, and then shares the ids of that name', () => {
-  const [first, second] = twoThreads()
-  const plain = first.idOf(NAME_FUNCTION, 'Orders.find')
-  const reserved = first.reserve(NAME_FUNCTION, 'find')
-  expect(second.idsOf(NAME_FUNCTION, 'find')).toEqual([reserved])
-  first.rename(NAME_FUNCTION, reserved, 'Orders.find')
-  expect(second.idsOf(NAME_FUNCTION, 'find')).toBeUndefined()
-  expect(second.idsOf(NAME_FUNCTION, 'Orders.find')).toEqual([plain, reserved])
 })
 
 test('beyond the limit of functions there is one name for all', () => {
@@ -80,4 +70,15 @@ test('a thread that died while it added a name does not stop the others', () => 
   const log = new NameLog(memory, limits, 0)
   const id = log.idOf(NAME_FUNCTION, 'late')
   expect(new NameLog(memory, limits, 1).idOf(NAME_FUNCTION, 'late')).toBe(id)
+})
+
+test('what a dead thread was about to add is not waited for', () => {
+  const memory = new SharedArrayBuffer(4096)
+  const words = new Int32Array(memory)
+  words[0] = 8
+  const log = new NameLog(memory, limits, 0)
+  log.releaseDead(9)
+  expect(words[0]).toBe(8)
+  log.releaseDead(8)
+  expect(words[0]).toBe(0)
 })

@@ -4,12 +4,15 @@ import { slabSizeBytes } from '../../../src/metrics/slab.ts'
 import {
   createSharedMemory,
   droppedCounter,
+  droppedRows,
   headWord,
   SLOT_COUNT,
   tailWord,
+  WRITER,
+  WRITER_CLOSED,
   type SharedMemory,
 } from '../../../src/queue/layout.ts'
-import { claimSlot, createProducer, releaseSlot } from '../../../src/queue/producer.ts'
+import { claimSlot, createProducer, releaseSlotOfDead } from '../../../src/queue/producer.ts'
 
 const CAPACITY = 1024
 const FUNCTIONS = 10
@@ -20,7 +23,7 @@ function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedM
   const control = new Int32Array(memory.control)
   const metrics = new LiveMetrics(memory, FUNCTIONS, 0)
   const log: string[] = []
-  const producer = createProducer(memory, claimSlot(memory), {
+  const producer = createProducer(memory, claimSlot(memory, 1), {
     start: () => log.push('start'),
     pressure: () => {
       log.push('pressure')
@@ -47,9 +50,9 @@ describe('a full ring', () => {
     call(3, CAPACITY + 500)
     expect(control[headWord(0)]).toBe(CAPACITY)
     expect(dropped()).toBe(500)
-    expect(metrics.read([3])!.calls).toBe(CAPACITY + 500)
+    expect(metrics.read(3)!.calls).toBe(CAPACITY + 500)
     drainAll() // as if stored, but without folding: only what was refused is left
-    expect(metrics.read([3])!.calls).toBe(500)
+    expect(metrics.read(3)!.calls).toBe(500)
     call(3, 10)
     expect(dropped()).toBe(500)
   })
@@ -63,6 +66,22 @@ describe('a full ring', () => {
     expect(log.filter((entry) => entry === 'pressure').length).toBeGreaterThan(3)
   })
 
+  test('does not wait for ever if nothing is stored: a second for the first row, nothing for the next', () => {
+    const { call, dropped, drainAll } = setUp({ mayWait: () => true })
+    call(3, CAPACITY)
+    const begun = performance.now()
+    call(3, 1)
+    const first = performance.now()
+    call(3, 1000)
+    const next = performance.now()
+    expect(dropped()).toBe(1001)
+    expect(first - begun).toBeGreaterThan(500)
+    expect(next - first).toBeLessThan(500)
+    drainAll()
+    call(3, 1)
+    expect(dropped()).toBe(1001)
+  })
+
   test('loses nothing if pressure makes room', () => {
     const { call, dropped, metrics, control } = setUp({
       onPressure: (memory) => {
@@ -73,7 +92,7 @@ describe('a full ring', () => {
     call(3, 10 * CAPACITY)
     expect(control[headWord(0)]).toBe(10 * CAPACITY)
     expect(dropped()).toBe(0)
-    expect(metrics.read([3])!.calls).toBeLessThanOrEqual(CAPACITY)
+    expect(metrics.read(3)!.calls).toBeLessThanOrEqual(CAPACITY)
   })
 })
 
@@ -99,7 +118,7 @@ describe('a producer', () => {
     for (let i = 0; i < 100; i++) producer.end(4, producer.begin())
     expect(producer.head).toBe((start + 100) | 0)
     expect(producer.head).toBeLessThan(0)
-    expect(metrics.read([4])!.calls).toBe(100)
+    expect(metrics.read(4)!.calls).toBe(100)
   })
 
   test('announces every row when it writes through', () => {
@@ -111,24 +130,39 @@ describe('a producer', () => {
     expect(log).toEqual(['pressure', 'pressure', 'pressure'])
   })
 
-  test('refuses every row when it is told to, and counts it or not', () => {
-    const { producer, call, dropped, metrics } = setUp({})
+  test('refuses every row when it is told to, or when the files are closed', () => {
+    const { producer, call, control, dropped, metrics } = setUp({})
     producer.refuseAll()
     call(2, 5)
     expect(dropped()).toBe(5)
-    expect(metrics.read([2])!.calls).toBe(5)
-    producer.refuseAll(true)
-    call(2, 5)
-    expect(dropped()).toBe(5)
-    expect(metrics.read([2])!.calls).toBe(5)
+    expect(metrics.read(2)!.calls).toBe(5)
+    const closed = setUp({})
+    closed.control[WRITER] = WRITER_CLOSED
+    closed.call(2, 3)
+    expect(closed.dropped()).toBe(3)
+    expect(control[headWord(0)]).toBe(0)
+  })
+
+  test('without a slot refuses every row, and counts it among all threads', () => {
+    const { memory, control } = setUp({})
+    const hooks = {
+      start: () => undefined,
+      pressure: () => undefined,
+      mayWait: () => false,
+      refused: () => undefined,
+    }
+    const producers = [1, 2].map(() => createProducer(memory, undefined, hooks))
+    for (const producer of producers) producer.end(2, producer.begin())
+    expect(droppedRows(control, new Float64Array(memory.counters))).toBe(2)
   })
 })
 
-test('slots are claimed once each, and again when they are released', () => {
+test('slots are claimed once each, and again when their thread is dead', () => {
   const memory = createSharedMemory(CAPACITY, { names: 64, slab: 64 })
-  const slots = Array.from({ length: SLOT_COUNT }, () => claimSlot(memory))
+  const slots = Array.from({ length: SLOT_COUNT }, (_, i) => claimSlot(memory, i + 1))
   expect(slots).toEqual(Array.from({ length: SLOT_COUNT }, (_, i) => i))
-  expect(claimSlot(memory)).toBeUndefined()
-  releaseSlot(memory, 5)
-  expect(claimSlot(memory)).toBe(5)
+  expect(claimSlot(memory, 99)).toBeUndefined()
+  releaseSlotOfDead(memory, 6)
+  expect(claimSlot(memory, 99)).toBe(5)
+  expect(claimSlot(memory, 100)).toBeUndefined()
 })
