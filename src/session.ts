@@ -29,7 +29,7 @@ import { releaseDead } from './queue/lock.ts'
 import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
 import type { Health, Metrics } from './types.ts'
-import { installExitHooks } from './writer/exit-hooks.ts'
+import { onEndingSignal, onProcessExit } from './writer/exit-hooks.ts'
 import { WriterHost } from './writer/host.ts'
 import { nameLimits } from './writer/queue-writer.ts'
 import { WriterRemote } from './writer/remote.ts'
@@ -157,16 +157,10 @@ export class Session {
     setImmediate(() => {
       this.#start()
     }).unref()
-    installExitHooks({
-      onExit: () => {
-        // the exit may come before the start: then only threads that joined can have queued anything
-        this.#hostWriter().drainAtExit()
-        this.#producer.writeThrough()
-      },
-      onSignal: () => {
-        this.#hostWriter().drainNow()
-      },
-      signals: () => this.#settings.signals,
+    onProcessExit(() => {
+      // the exit may come before the start: then only threads that joined can have queued anything
+      this.#hostWriter().drainAtExit()
+      this.#producer.writeThrough()
     })
   }
 
@@ -175,6 +169,11 @@ export class Session {
     if (this.#started || this.#closed) return
     this.#started = true
     if (this.#joined) return
+    if (this.#settings.signals) {
+      onEndingSignal(() => {
+        this.#hostWriter().drainNow()
+      })
+    }
     this.#hostWriter().start()
   }
 

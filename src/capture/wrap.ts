@@ -29,10 +29,17 @@ export interface Wrapping {
   run: <T>(fn: () => T, functionId: number) => T
 }
 
-const { isPromise } = types
+const { isAsyncFunction, isPromise } = types
 const { apply, construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
 const promisePrototype = Promise.prototype
 const UNKNOWN_ID = -1
+const NO_ERROR = 0
+
+/** What callers get for a promise, and how to learn that it has settled. */
+interface SharedPromise {
+  derived: Promise<unknown>
+  onSettled: (functionId: number, place: number) => void
+}
 
 export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   const { begin, end, fail, park, endAsync, failAsync } = producer
@@ -54,6 +61,54 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     return derived
   }
 
+  /** By the promise that a function has returned. */
+  const shared = new WeakMap<Promise<unknown>, SharedPromise>()
+
+  /**
+   * The same for a function that may return one promise to several callers: they all get the same derived one, or a
+   * rejection that the first has handled would be unhandled at the second.
+   */
+  function settleShared(promise: Promise<unknown>, functionId: number, depth: number): unknown {
+    const place = park(depth)
+    const known = shared.get(promise)
+    if (known !== undefined) {
+      known.onSettled(functionId, place)
+      return known.derived
+    }
+    const waiting = [[functionId, place] as const]
+    let outcome: { errorType: number } | undefined
+
+    function endCall(id: number, at: number): void {
+      if (outcome!.errorType === NO_ERROR) endAsync(id, at)
+      else failAsync(id, at, outcome!.errorType)
+    }
+
+    function endAll(errorType: number): void {
+      outcome = { errorType }
+      for (const [id, at] of waiting.splice(0)) endCall(id, at)
+    }
+
+    const derived = promise.then(
+      (value: unknown) => {
+        endAll(NO_ERROR)
+        return value
+      },
+      (reason: unknown) => {
+        endAll(hooks.errorType(reason))
+        throw reason
+      },
+    )
+    copyOwnProperties(promise, derived)
+    shared.set(promise, {
+      derived,
+      onSettled: (id, at) => {
+        if (outcome === undefined) waiting.push([id, at])
+        else endCall(id, at)
+      },
+    })
+    return derived
+  }
+
   function run<T>(fn: () => T, functionId: number): T {
     const depth = begin()
     let result: T
@@ -63,13 +118,15 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       fail(functionId, depth, hooks.errorType(error))
       throw error
     }
-    if (isSettling(result)) return settle(result, functionId, depth) as T
+    if (isSettling(result)) return settleShared(result, functionId, depth) as T
     end(functionId, depth)
     return result
   }
 
   function wrap<F extends AnyFunction>(fn: F, id: number | IdAtFirstCall): F {
     let functionId = typeof id === 'number' ? id : UNKNOWN_ID
+    // an async function makes a new promise for every call
+    const settleResult = isAsyncFunction(fn) ? settle : settleShared
 
     function learnId(self: unknown): void {
       functionId = (id as IdAtFirstCall)(self)
@@ -90,7 +147,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         fail(functionId, depth, hooks.errorType(error))
         throw error
       }
-      if (isSettling(result)) return settle(result, functionId, depth)
+      if (isSettling(result)) return settleResult(result, functionId, depth)
       end(functionId, depth)
       return result
     }
@@ -108,7 +165,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           fail(functionId, depth, hooks.errorType(error))
           throw error
         }
-        if (isSettling(result)) return settle(result, functionId, depth)
+        if (isSettling(result)) return settleResult(result, functionId, depth)
         end(functionId, depth)
         return result
       },
@@ -171,4 +228,7 @@ export function disguise(wrapper: object, fn: AnyFunction): void {
   }
   const prototype: unknown = Object.getPrototypeOf(fn)
   if (prototype !== Function.prototype) Object.setPrototypeOf(wrapper, prototype as object | null)
+  if (Object.isFrozen(fn)) Object.freeze(wrapper)
+  else if (Object.isSealed(fn)) Object.seal(wrapper)
+  else if (!Object.isExtensible(fn)) Object.preventExtensions(wrapper)
 }

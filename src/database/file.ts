@@ -6,6 +6,7 @@
  * All functions are those of `node:fs` under shorter names, and throw what it throws; `toIoError` wraps that.
  */
 import * as fs from 'node:fs'
+import { dirname } from 'node:path'
 import { KroniclerError } from '../errors.ts'
 
 export interface FileStatus {
@@ -70,9 +71,7 @@ export const nodeFiles: FileLayer = {
   fsyncDirectory,
   rename: (from, to) => fs.renameSync(from, to),
   unlink: (path) => fs.unlinkSync(path),
-  mkdir: (path) => {
-    fs.mkdirSync(path, { recursive: true })
-  },
+  mkdir: makeFolders,
   readdir: (path) => fs.readdirSync(path),
   stat: (path) => statusOf(fs.statSync(path)),
   fstat: (descriptor) => statusOf(fs.fstatSync(descriptor)),
@@ -131,6 +130,27 @@ export function toIoError(error: unknown, doing: string): KroniclerError {
   if (error instanceof KroniclerError && error.code !== 'KRONICLER_IO') return error
   const message = error instanceof Error ? error.message : String(error)
   return new KroniclerError('KRONICLER_IO', `${doing}: ${message}`, { cause: error })
+}
+
+/** One by one: Node's own recursive form never returns below /proc. */
+function makeFolders(path: string): void {
+  try {
+    fs.mkdirSync(path)
+  } catch (error) {
+    const code = systemCode(error)
+    if (code === 'EEXIST') {
+      if (!fs.statSync(path).isDirectory()) throw error
+      return
+    }
+    const parent = dirname(path)
+    if (code !== 'ENOENT' || parent === path) throw error
+    makeFolders(parent)
+    try {
+      fs.mkdirSync(path)
+    } catch (again) {
+      if (systemCode(again) !== 'EEXIST') throw again // another process was faster
+    }
+  }
 }
 
 function fsyncDirectory(path: string): void {

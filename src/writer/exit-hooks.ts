@@ -5,28 +5,19 @@
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
-/**
- * Calls `onExit` when the process exits: at its natural end, by `process.exit()`, by an uncaught exception. With
- * `signals`, calls `onSignal` on SIGTERM, SIGINT and SIGHUP; where nobody else listens, the signal then does what it
- * would have done.
- */
-export function installExitHooks(hooks: {
-  onExit: () => void
-  onSignal: () => void
-  signals: () => boolean // asked when the event loop first turns: it may still be configured until then
-}): void {
-  const owner = realProcess()
-  owner.on('exit', hooks.onExit)
-  setImmediate(() => {
-    if (hooks.signals()) listenToSignals(owner, hooks.onSignal)
-  }).unref()
+/** Calls back when the process exits: at its natural end, by `process.exit()`, by an uncaught exception. */
+export function onProcessExit(onExit: () => void): void {
+  realProcess().on('exit', onExit)
 }
 
 /**
+ * Calls back on SIGTERM, SIGINT and SIGHUP; where nobody else listens, the signal then does what it would have done.
+ *
  * Ours comes first and takes itself off the list: other listeners that end the process only if they are alone (signal-exit,
  * in many packages) then count right. It comes back for the next signal.
  */
-function listenToSignals(owner: NodeJS.Process, onSignal: () => void): void {
+export function onEndingSignal(onSignal: () => void): void {
+  const owner = realProcess()
   for (const signal of SIGNALS) {
     const listener = (): void => {
       onSignal()

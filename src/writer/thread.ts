@@ -27,6 +27,8 @@ const BUSY_INTERVAL_MS = 5
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5000
 const LOCK_TIMEOUT_MS = 100
+/** Finished logs that may wait to be sealed: 4 million rows with the default size. */
+const MOST_UNSEALED_LOGS = 16
 /** A log is sealed after this long even if it is not full, so that its rows get their summaries. */
 const LONGEST_LOG_AGE_MS = 60 * 60 * 1000
 
@@ -39,6 +41,8 @@ let retryAtMs = 0
 let retryMs = FIRST_RETRY_MS
 let tending: Promise<void> | undefined
 let tendAtMs = 0
+let syncing = false
+let backlog = 0 // finished logs that wait to be sealed
 let unsealed = true // an earlier thread may have left something
 const damagedLogs = new Set<number>()
 let lastSyncMs = Date.now()
@@ -51,11 +55,23 @@ function report(error: unknown): void {
   parentPort!.postMessage({ code, message })
 }
 
-/** @returns whether any row was stored */
+/** Logs are cut at their size also while the one before is being sealed. @returns false if sealing lags too far */
+function afterBatch(): boolean {
+  const { directory } = writer
+  if (directory === undefined) return true
+  // not while files are synced: the oldest of them would be closed
+  if (!syncing) rotateIfDue(directory)
+  return backlog < MOST_UNSEALED_LOGS
+}
+
+/**
+ * @returns whether any row was stored. None is while sealing lags: rows then wait in the rings and are refused if need be,
+ *          rather than fill the disk with logs that every reader has to read whole
+ */
 function drain(): boolean {
-  if (Date.now() < retryAtMs) return false
+  if (Date.now() < retryAtMs || backlog >= MOST_UNSEALED_LOGS) return false
   try {
-    const stored = writer.drain(LOCK_TIMEOUT_MS) ?? 0
+    const stored = writer.drain(LOCK_TIMEOUT_MS, afterBatch) ?? 0
     retryMs = FIRST_RETRY_MS
     if (stored > 0) unsynced = true
     return stored > 0
@@ -76,14 +92,17 @@ function rotateIfDue(directory: DirectoryWriter): void {
 }
 
 function rotate(directory: DirectoryWriter): void {
-  if (writer.exclusively(LOCK_TIMEOUT_MS, () => directory.rotate()) !== undefined) unsealed = true
+  if (writer.exclusively(LOCK_TIMEOUT_MS, () => directory.rotate()) === undefined) return
+  unsealed = true
+  backlog++
 }
 
 /** Seals all finished logs, also those that an earlier attempt or an earlier thread has left. */
 async function sealLogs(directory: DirectoryWriter): Promise<void> {
   unsealed = false
-  for (const sequence of directory.finishedLogs()) {
-    if (damagedLogs.has(sequence)) continue
+  const logs = directory.finishedLogs().filter((sequence) => !damagedLogs.has(sequence))
+  backlog = logs.length
+  for (const sequence of logs) {
     try {
       await directory.seal(sequence, { onProgress: drain })
     } catch (error) {
@@ -91,6 +110,7 @@ async function sealLogs(directory: DirectoryWriter): Promise<void> {
       damagedLogs.add(sequence) // stays as it is, for a reader to take what can be read
       report(error)
     }
+    backlog--
   }
 }
 
@@ -115,10 +135,15 @@ async function tend(directory: DirectoryWriter): Promise<void> {
   if (setup.sync === 'interval' && unsynced && Date.now() - lastSyncMs >= SYNC_INTERVAL_MS) {
     lastSyncMs = Date.now()
     unsynced = false
-    await directory.syncAsync().catch((error: unknown) => {
+    syncing = true
+    try {
+      await directory.syncAsync()
+    } catch (error) {
       unsynced = true
       throw error
-    })
+    } finally {
+      syncing = false
+    }
   }
 }
 
@@ -135,18 +160,20 @@ function tieClockExclusively(): void {
   })
 }
 
+/** Stores and seals what there is. Threads that go on recording meanwhile are not waited for. */
 async function finish(): Promise<void> {
   await tending
   drain()
   const { directory } = writer
   if (directory === undefined) return
   try {
+    await sealLogs(directory)
+    drain()
     if (directory.walRows > 0) rotate(directory)
     await sealLogs(directory)
   } catch (error) {
     report(error)
   }
-  drain()
 }
 
 async function run(): Promise<void> {

@@ -54,6 +54,7 @@ describe('nothing that was accepted is lost', () => {
       { code: 0, signal: null },
     ],
     ['another working directory', { code: 0, signal: null }],
+    ['a signal before the event loop has turned', { code: null, signal: 'SIGTERM' }],
     ['close twice at once', { code: 0, signal: null }],
     ['twenty worker threads, one after the other, all terminated', { code: 0, signal: null }],
     ['flush, then SIGKILL itself', { code: null, signal: 'SIGKILL' }],

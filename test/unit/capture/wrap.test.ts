@@ -128,6 +128,7 @@ describe('a wrapped function cannot be told from the function', () => {
   test('a frozen function and one whose own call and apply are replaced work', () => {
     const frozen = capture(Object.freeze(() => 5))
     expect(frozen()).toBe(5)
+    expect(Object.isFrozen(frozen)).toBe(true)
     const replaced = capture(
       Object.assign((a: number) => a + 1, {
         call: () => 'wrong',
@@ -227,6 +228,26 @@ describe('promises', () => {
     expect(giveProxy() === proxy).toBe(true)
     expect(capture('promise', () => promise)()).toBe(promise)
     expect(taken().map((call) => call.name)).toEqual(['proxy', 'promise'])
+  })
+
+  test('callers of a function that returns one promise to all get one promise, handled once', async () => {
+    const { capture, taken } = fakeRecorder()
+    const unhandled = vi.fn()
+    process.on('unhandledRejection', unhandled)
+    try {
+      let cached: Promise<never> | undefined
+      const load = capture('load', () => (cached ??= Promise.reject(new RangeError('offline'))))
+      const first = load()
+      first.catch(() => undefined)
+      expect(load()).toBe(first)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(load()).toBe(first)
+      await new Promise((resolve) => setTimeout(resolve, 5))
+      expect(unhandled).not.toHaveBeenCalled()
+      expect(taken().map((call) => call.error)).toEqual(Array(3).fill('RangeError'))
+    } finally {
+      process.off('unhandledRejection', unhandled)
+    }
   })
 
   test('a promise’s own properties stay', async () => {
