@@ -3,10 +3,11 @@
  * `capture`: one export that wraps a function or a class, and decorates classes and their members in either decorator
  * mode.
  */
+import { kindOf } from '../internal/check-options.ts'
 import { captureClass, isClass } from './capture-class.ts'
 import { decorate, isDecoratorCall, type MemberWrapping } from './decorators.ts'
 import { nameOfFunction } from './naming.ts'
-import { checkCaptureOptions, checkName, kindOf, type CaptureOptions } from './options.ts'
+import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
 import type { OpenSpan } from './span.ts'
 import type { WrapCallback } from './wrap-callback.ts'
 import type { AnyFunction, Wrapping } from './wrap.ts'
@@ -107,12 +108,12 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
     if (typeof first === 'string') {
       checkName(first)
       if (args.length === 1) return decoratorWith({ name: first })
-      const options = { ...checkCaptureOptions(third ?? {}), name: first }
+      const options = { ...checkCaptureOptions(third === undefined ? {} : third), name: first }
       return wrapAny(second, options, capture)
     }
     if (isDecoratorCall(args)) return decorate(args, {}, wrapping)
     if (typeof first === 'function') {
-      return wrapAny(first, checkCaptureOptions(second ?? {}), capture)
+      return wrapAny(first, checkCaptureOptions(second === undefined ? {} : second), capture)
     }
     if (args.length <= 1)
       return decoratorWith(first === undefined ? {} : checkCaptureOptions(first))

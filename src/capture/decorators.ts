@@ -3,9 +3,10 @@
  * `capture` as a decorator: TC39's decorators, and TypeScript's `experimentalDecorators`. What tells them apart is the
  * second argument: a context object, or the member's key.
  */
+import { kindOf } from '../internal/check-options.ts'
 import { captureClass, isClass } from './capture-class.ts'
 import { nameOfMember, nameOfOwner } from './naming.ts'
-import { kindOf, type CaptureOptions } from './options.ts'
+import type { CaptureOptions } from './options.ts'
 import type { AnyFunction } from './wrap.ts'
 
 /** How a member is wrapped. All of it returns the function itself while capture is disabled. */

@@ -2,9 +2,10 @@
  * @module capture/measure
  * Recording without wrapping: `span`, `record`, and `captureCallback` for functions in callback style.
  */
+import { kindOf } from '../internal/check-options.ts'
 import type { CaptureBackend } from './capture.ts'
 import { nameOfFunction } from './naming.ts'
-import { checkCaptureOptions, checkName, kindOf, type CaptureOptions } from './options.ts'
+import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
 import { SPAN_OF_NOTHING, type Span } from './span.ts'
 import type { AnyFunction } from './wrap.ts'
 
@@ -57,7 +58,9 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     const named = typeof first === 'string'
     const fn = named ? second : first
     assertFunction(fn)
-    const options = named ? checkCaptureOptions({ name: first }) : checkCaptureOptions(second ?? {})
+    const options = named
+      ? checkCaptureOptions({ name: first })
+      : checkCaptureOptions(second === undefined ? {} : second)
     const backend = activeBackend()
     if (backend === undefined) return fn
     const boundary = captureCallback as AnyFunction

@@ -2,6 +2,7 @@
  * @module capture/options
  * What may be given to `capture`, checked where it is given.
  */
+import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 
 export interface CaptureOptions {
   name?: string // under which the calls are recorded (default: the function's own, or Class.method)
@@ -18,14 +19,11 @@ const CHECKS: Record<keyof CaptureOptions, (value: unknown) => void> = {
  * @throws {RangeError} the name is empty
  */
 export function checkCaptureOptions(options: unknown): CaptureOptions {
-  if (typeof options !== 'object' || options === null) {
-    throw new TypeError(`capture: options must be an object, not ${kindOf(options)}`)
-  }
-  for (const [key, value] of Object.entries(options)) {
-    if (!Object.hasOwn(CHECKS, key)) throw new TypeError(`capture: unknown option ${key}`)
+  checkOptionNames(options, 'capture: options', Object.keys(CHECKS))
+  for (const [key, value] of Object.entries(options as CaptureOptions)) {
     if (value !== undefined) CHECKS[key as keyof CaptureOptions](value)
   }
-  return options
+  return options as CaptureOptions
 }
 
 export function checkName(name: unknown): asserts name is string {
@@ -39,9 +37,4 @@ function checkSkip(skip: unknown): void {
   const valid =
     Array.isArray(skip) && skip.every((key) => typeof key === 'string' || typeof key === 'symbol')
   if (!valid) throw new TypeError('capture: skip must be an array of method names')
-}
-
-/** For messages: what a value is. */
-export function kindOf(value: unknown): string {
-  return value === null ? 'null' : typeof value
 }

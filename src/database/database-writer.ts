@@ -4,6 +4,7 @@
  * Names instead of ids, batches of any size, and logs that seal themselves.
  */
 import { KroniclerError } from '../errors.ts'
+import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import { DirectoryWriter, type DirectoryCreateOptions } from './directory-writer.ts'
 import { toIoError } from './file.ts'
 import {
@@ -39,6 +40,7 @@ const MAX_ERROR_TYPES = 0xffff
 const SYNC_INTERVAL_MS = 1000
 const BUFFERED_ROWS = 4096
 const SLOT = 0
+const OPTIONS = ['sync', 'segmentRows', 'files', 'kernels', 'identity', 'random', 'clock']
 
 export class DatabaseWriter {
   readonly #writer: DirectoryWriter
@@ -58,6 +60,8 @@ export class DatabaseWriter {
   #closed: Promise<void> | undefined
 
   private constructor(dir: string, options: DatabaseWriterOptions) {
+    if (typeof dir !== 'string' || dir === '') throw new TypeError('dir must be a path')
+    checkOptionNames(options, 'options', OPTIONS)
     const { segmentRows = DEFAULT_SEGMENT_ROWS, sync = 'interval' } = options
     if (!Number.isInteger(segmentRows) || segmentRows < 1 || segmentRows > MAX_SEGMENT_ROWS) {
       throw new RangeError(
@@ -93,6 +97,7 @@ export class DatabaseWriter {
 
   /** Id of a function, to be used in append() of this writer. Gives the name one if it has none. */
   functionId(name: string): number {
+    checkText(name, 'name')
     return this.#idOf(this.#functionIds, KIND_FUNCTION, name)
   }
 
@@ -102,6 +107,7 @@ export class DatabaseWriter {
    * @throws {RangeError} there are more than 65,535
    */
   errorTypeId(name: string): number {
+    checkText(name, 'name')
     if (this.#errorTypeIds.size >= MAX_ERROR_TYPES && !this.#errorTypeIds.has(name)) {
       throw new RangeError(`more than ${MAX_ERROR_TYPES} classes of errors`)
     }
@@ -126,10 +132,12 @@ export class DatabaseWriter {
    * Writes one call. Kept in memory for a second, or until there are a few thousand, or flush(), close() or the end of
    * the process.
    *
+   * @throws {TypeError}  a field is missing, unknown or of the wrong type
    * @throws {RangeError} startMs or durationNs is out of range
    */
   insert(call: CallInput): void {
     this.#assertOpen()
+    checkCall(call)
     const startUs = Math.round(call.startMs * 1000)
     const durationNs = Math.round(call.durationNs)
     if (!(startUs >= 0 && startUs <= MAX_START_US))
@@ -328,4 +336,20 @@ function dropRows(rows: RowColumns, count: number): void {
     column.copyWithin(0, count, rows.count)
   }
   rows.count -= count
+}
+
+function checkCall(call: CallInput): void {
+  checkOptionNames(call, 'call', ['function', 'startMs', 'durationNs', 'error'])
+  checkText(call.function, 'function')
+  if (call.error !== undefined) checkText(call.error, 'error')
+  for (const field of ['startMs', 'durationNs'] as const) {
+    if (typeof call[field] !== 'number') {
+      throw new TypeError(`${field} must be a number, not ${kindOf(call[field])}`)
+    }
+  }
+}
+
+function checkText(value: unknown, what: string): void {
+  if (typeof value !== 'string')
+    throw new TypeError(`${what} must be a string, not ${kindOf(value)}`)
 }

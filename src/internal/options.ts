@@ -3,6 +3,7 @@
  * What a user may configure, checked where it is given.
  */
 import { resolve } from 'node:path'
+import { checkOptionNames, kindOf } from './check-options.ts'
 
 export type OverflowPolicy = 'drop' | 'block'
 export type SyncPolicy = 'batch' | 'interval' | 'never'
@@ -64,13 +65,11 @@ const CHECKS: { [K in keyof Options]-?: (value: unknown) => void } = {
  * @throws {RangeError} an option is outside its range
  */
 export function checkOptions(options: unknown): Options {
-  if (typeof options !== 'object' || options === null)
-    throw wrongType('options', 'an object', options)
-  for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(CHECKS, name)) throw new TypeError(`unknown option ${name}`)
+  checkOptionNames(options, 'options', Object.keys(CHECKS))
+  for (const [name, value] of Object.entries(options as Options)) {
     if (value !== undefined) CHECKS[name as keyof Options](value)
   }
-  return options
+  return options as Options
 }
 
 /** The options given, the environment, and the defaults, in this order. The directory holds wherever the process goes. */
@@ -121,5 +120,5 @@ function isOneOf(name: string, allowed: readonly string[]) {
 }
 
 function wrongType(name: string, expected: string, value: unknown): TypeError {
-  return new TypeError(`${name} must be ${expected}, not ${value === null ? 'null' : typeof value}`)
+  return new TypeError(`${name} must be ${expected}, not ${kindOf(value)}`)
 }

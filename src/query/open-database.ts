@@ -6,6 +6,7 @@ import type { FaultListener } from '../database/fault-log.ts'
 import type { FileLayer } from '../database/file.ts'
 import { Snapshot } from '../database/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
+import { checkOptionNames } from '../internal/check-options.ts'
 import type {
   CallRow,
   FunctionsQuery,
@@ -68,6 +69,7 @@ class EmbeddedDatabase implements Database {
 
   functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
     return attempt(() => {
+      checkOptionNames(query, 'query', ['from', 'to', 'quantiles'])
       const range = resolveRange(query)
       const plan = new QuantilePlan(checkQuantiles(query.quantiles))
       this.#snapshot.refresh()
@@ -84,6 +86,7 @@ class EmbeddedDatabase implements Database {
 
   stats(query: StatsQuery = {}): Promise<Stats> {
     return attempt(() => {
+      checkOptionNames(query, 'query', ['function', 'from', 'to', 'quantiles'])
       const range = resolveRange(query)
       const plan = new QuantilePlan(checkQuantiles(query.quantiles))
       const name = checkFunctionName(query.function)
@@ -98,6 +101,7 @@ class EmbeddedDatabase implements Database {
 
   slowest(query: SlowestQuery = {}): Promise<CallRow[]> {
     return attempt(() => {
+      checkOptionNames(query, 'query', ['function', 'from', 'to', 'limit'])
       const range = resolveRange(query)
       const limit = checkLimit(query.limit)
       const name = checkFunctionName(query.function)
@@ -115,7 +119,9 @@ class EmbeddedDatabase implements Database {
   }
 
   follow(options: FollowOptions = {}): AsyncIterable<CallRow> {
+    checkOptionNames(options, 'options', ['signal', 'pollMs'])
     const pollMs = checkPollMs(options.pollMs)
+    checkSignal(options.signal)
     if (this.#snapshot.isClosed)
       throw new KroniclerError('KRONICLER_CLOSED', 'the database is closed')
     const signals = [this.#closing.signal]
@@ -125,6 +131,7 @@ class EmbeddedDatabase implements Database {
 
   count(query: CountQuery = {}): Promise<number> {
     return attempt(() => {
+      checkOptionNames(query, 'query', ['function', 'from', 'to'])
       const range = resolveRange(query)
       const name = checkFunctionName(query.function)
       this.#snapshot.refresh()
@@ -165,7 +172,15 @@ class EmbeddedDatabase implements Database {
   }
 }
 
-function checkOpenOptions(directory: string, { cacheSizeBytes, onFault }: OpenOptions): void {
+function checkSignal(signal: unknown): void {
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('signal must be an AbortSignal')
+  }
+}
+
+function checkOpenOptions(directory: string, options: OpenOptions): void {
+  checkOptionNames(options, 'options', ['onFault', 'cacheSizeBytes'])
+  const { cacheSizeBytes, onFault } = options
   if (typeof directory !== 'string' || directory === '') {
     throw new TypeError(`directory must be a path, not ${JSON.stringify(directory)}`)
   }

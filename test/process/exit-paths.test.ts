@@ -2,7 +2,8 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase } from 'kronicler/database'
 import { describe, expect, test } from 'vitest'
-import { runChild, temporaryFolder, type ChildResult } from './run-child.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { runChild, type ChildResult } from './run-child.ts'
 
 /** What the child says of itself, and what its directory holds: both sides of the promise. */
 async function endedAs(
@@ -17,7 +18,7 @@ async function endedAs(
     directory: string
   }
 > {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   let signalled = false
   const result = await runChild('exit-paths.mjs', [way, String(options.calls ?? 1000)], {
     env: { KRONICLER_DIR: directory, ...options.env },

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openDatabase } from 'kronicler/database'
 import { describe, expect, test } from 'vitest'
-import { runChild, temporaryFolder } from './run-child.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { runChild } from './run-child.ts'
 
 const CALLS = 200_000
 const DIST = fileURLToPath(new URL('../../dist', import.meta.url))
@@ -64,7 +65,7 @@ describe('a directory that cannot be made', () => {
 })
 
 test('a disk that is full in the middle: what was stored is readable, the rest is counted', async () => {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   const result = await run({ directory, fileSizeLimitKiB: 512 })
   expectUnharmed(result)
   expect(result.report.lastError).toBe('KRONICLER_IO')
@@ -77,7 +78,7 @@ test('a disk that is full in the middle: what was stored is readable, the rest i
 })
 
 test('a background thread that cannot start: metrics go on, and nothing that was accepted is lost', async () => {
-  const folder = temporaryFolder()
+  const folder = temporaryDirectory()
   const directory = join(folder, 'calls')
   cpSync(DIST, join(folder, 'dist'), { recursive: true })
   rmSync(join(folder, 'dist', 'writer-thread.cjs'))

@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import { openDatabase } from 'kronicler/database'
 import { expect, test } from 'vitest'
-import { runChild, temporaryFolder } from './run-child.ts'
+import { temporaryDirectory } from '../support/temporary-directory.ts'
+import { runChild } from './run-child.ts'
 
 test('10,000 functions: each has its metrics and its rows', async () => {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   const { stdout, stderr } = await runChild('many-functions.mjs', ['10000', '20'], {
     env: { KRONICLER_DIR: directory },
   })
@@ -20,7 +21,7 @@ test('10,000 functions: each has its metrics and its rows', async () => {
 })
 
 test('beyond the limit of functions calls are recorded under one name', async () => {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   await runChild('many-functions.mjs', ['21000', '1'], { env: { KRONICLER_DIR: directory } })
   const database = await openDatabase(directory)
   const { calls } = await database.stats({ function: '(other)' })
@@ -30,7 +31,7 @@ test('beyond the limit of functions calls are recorded under one name', async ()
 })
 
 test('names of any kind come back as they were given', async () => {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   const names = [
     ' ',
     'größe',
@@ -56,7 +57,7 @@ test('names of any kind come back as they were given', async () => {
 })
 
 test('24 processes that start at once in one directory', async () => {
-  const directory = join(temporaryFolder(), 'calls')
+  const directory = join(temporaryDirectory(), 'calls')
   const children = Array.from({ length: 24 }, () =>
     runChild('many-functions.mjs', ['10', '100'], { env: { KRONICLER_DIR: directory } }),
   )

@@ -7,7 +7,7 @@ import { nodeFiles } from '../../../src/database/file.ts'
 import type { FileBytes } from '../../../src/database/format/file-bytes.ts'
 import { loadFallbackKernels } from '../../../src/database/kernels/kernels.ts'
 import { CorruptionError } from '../../../src/errors.ts'
-import { temporaryFolder } from '../../process/run-child.ts'
+import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const kernels = loadFallbackKernels()
 
@@ -20,7 +20,7 @@ function place(bytes: Uint8Array, path: string, offset: number): FileBytes {
 const read = (folder: string) => readCounters(nodeFiles, folder, place)
 
 function writerThatDropped(...counts: number[]): { path: string; file: string } {
-  const writer = DirectoryWriter.create(temporaryFolder())
+  const writer = DirectoryWriter.create(temporaryDirectory())
   for (const dropped of counts) writer.storeCounters({ dropped })
   writer.close()
   return { path: writer.path, file: join(writer.path, 'counters') }

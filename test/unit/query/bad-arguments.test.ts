@@ -1,0 +1,69 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import { DatabaseWriter } from '../../../src/database/database-writer.ts'
+import type { Database } from '../../../src/query/database.ts'
+import { openDatabase } from '../../../src/query/open-database.ts'
+import { temporaryDirectory } from '../../support/temporary-directory.ts'
+
+/** Each is a slip that must not be answered as if nothing, or something else, had been asked for. */
+describe('a question with bad arguments is refused, and the message names them', () => {
+  let folder: string
+  let database: Database & Record<string, (...args: unknown[]) => Promise<unknown>>
+
+  beforeEach(async () => {
+    folder = temporaryDirectory()
+    const writer = DatabaseWriter.open(folder)
+    writer.insert({ function: 'pack', startMs: 1, durationNs: 1 })
+    await writer.close()
+    database = (await openDatabase(folder)) as typeof database
+    return () => database.close()
+  })
+
+  test.each([
+    ['stats', 'pack', /query must be an object, not string/],
+    ['stats', { functoin: 'pack' }, /unknown option functoin/],
+    ['stats', { function: 5 }, /function must be/],
+    ['functions', { form: '-1h' }, /unknown option form; there are from, to, quantiles/],
+    ['functions', null, /not null/],
+    ['functions', [], /not an array/],
+    ['slowest', 5, /not number/],
+    ['slowest', { limit: 0 }, /limit must be a whole number/],
+    ['count', 'x', /not string/],
+    ['count', { from: 'yesterday' }, /from/],
+    ['tail', '5', /count must be a number/],
+  ])('%s(%o)', async (method, argument, message) => {
+    await expect(database[method]!(argument)).rejects.toThrow(message)
+  })
+
+  test('follow', () => {
+    expect(() => database.follow({ signal: 5 } as never)).toThrow(/signal must be an AbortSignal/)
+    expect(() => database.follow(5 as never)).toThrow(/options must be an object/)
+  })
+
+  test('openDatabase', async () => {
+    await expect(openDatabase(folder, { bogus: 1 } as never)).rejects.toThrow(
+      /unknown option bogus/,
+    )
+    await expect(openDatabase(undefined as never)).rejects.toThrow(TypeError)
+  })
+
+  test('DatabaseWriter', async () => {
+    expect(() => DatabaseWriter.open(undefined as never)).toThrow(TypeError)
+    expect(() => DatabaseWriter.open('')).toThrow(TypeError)
+    expect(() => DatabaseWriter.open(folder, { bogus: 1 } as never)).toThrow(/unknown option bogus/)
+    const writer = DatabaseWriter.open(folder)
+    const good = { function: 'f', startMs: 1, durationNs: 1 }
+    for (const [bad, message] of [
+      [{ ...good, function: 5 }, /function must be a string/],
+      [{ ...good, startMs: new Date() }, /startMs must be a number/],
+      [{ ...good, durationNs: '1' }, /durationNs must be a number/],
+      [{ ...good, error: 5 }, /error must be a string/],
+      [{ ...good, duration: 5 }, /unknown option duration/],
+    ] as const) {
+      expect(() => {
+        writer.insert(bad as never)
+      }).toThrow(message)
+    }
+    expect(() => writer.functionId(undefined as never)).toThrow(/name must be a string/)
+    await writer.close()
+  })
+})
