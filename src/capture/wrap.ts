@@ -125,8 +125,9 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
 
   function wrap<F extends AnyFunction>(fn: F, id: number | IdAtFirstCall): F {
     let functionId = typeof id === 'number' ? id : UNKNOWN_ID
+    const alwaysPromise = isAsyncFunction(fn)
     // an async function makes a new promise for every call
-    const settleResult = isAsyncFunction(fn) ? settle : settleShared
+    const settleResult = alwaysPromise ? settle : settleShared
 
     function learnId(self: unknown): void {
       functionId = (id as IdAtFirstCall)(self)
@@ -147,7 +148,9 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         fail(functionId, depth, hooks.errorType(error))
         throw error
       }
-      if (isSettling(result)) return settleResult(result, functionId, depth)
+      if (alwaysPromise || isSettling(result)) {
+        return settleResult(result as Promise<unknown>, functionId, depth)
+      }
       end(functionId, depth)
       return result
     }
@@ -165,7 +168,9 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           fail(functionId, depth, hooks.errorType(error))
           throw error
         }
-        if (isSettling(result)) return settleResult(result, functionId, depth)
+        if (alwaysPromise || isSettling(result)) {
+          return settleResult(result as Promise<unknown>, functionId, depth)
+        }
         end(functionId, depth)
         return result
       },
