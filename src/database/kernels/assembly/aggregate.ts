@@ -79,7 +79,6 @@ export function squaredDeviations(durations: usize, n: u32, mean: f64): f64 {
 }
 
 /** Entries of four durations. */
-// @ts-ignore: decorator
 @inline
 function entriesOf(values: v128): v128 {
   // Conversion rounds, and must not round up into the next cell. `value >> 9` has the bit 9 below the leading one
@@ -89,20 +88,17 @@ function entriesOf(values: v128): v128 {
   return i32x4.max_s(entries, i32x4.splat(0))
 }
 
-// @ts-ignore: decorator
 @inline
 function entryOf(duration: u32): u32 {
   const float = <f32>(duration & ~(duration >> 9))
   return <u32>max<i32>(<i32>((reinterpret<u32>(float) >> 16) - CELL_BIAS), 0)
 }
 
-// @ts-ignore: decorator
 @inline
 function bucketOf(entry: u32, duration: u32): u32 {
   return <u32>((load<u64>((<usize>entry << 3) + CELLS_AT) + <u64>duration) >> 32)
 }
 
-// @ts-ignore: decorator
 @inline
 function count(histogram: usize, entry: u32, duration: u32): void {
   const counter = histogram + (<usize>bucketOf(entry, duration) << 2)
@@ -126,14 +122,12 @@ function foldSubHistograms(histogram: usize, minimum: u32, maximum: u32): void {
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function minimumOf(values: v128): u32 {
   const halves = i32x4.min_u(values, v128.shuffle<u32>(values, values, 2, 3, 2, 3))
   return min<u32>(i32x4.extract_lane(halves, 0), i32x4.extract_lane(halves, 1))
 }
 
-// @ts-ignore: decorator
 @inline
 function maximumOf(values: v128): u32 {
   const halves = i32x4.max_u(values, v128.shuffle<u32>(values, values, 2, 3, 2, 3))

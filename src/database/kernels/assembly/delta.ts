@@ -62,14 +62,12 @@ function countBadGaps(from: usize, n: u32): u32 {
   return bad
 }
 
-// @ts-ignore: decorator
 @inline
 function gapBefore(from: usize, i: u32): f64 {
   const source = from + (<usize>i << 3)
   return load<f64>(source) - load<f64>(source - 8)
 }
 
-// @ts-ignore: decorator
 @inline
 function isGap(gap: f64): bool {
   return gap >= 0 && gap < GAP_LIMIT

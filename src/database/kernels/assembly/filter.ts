@@ -44,7 +44,6 @@ export function countGreater(values: usize, n: u32, threshold: u32): u32 {
   return found
 }
 
-// @ts-ignore: decorator
 @inline
 function greater(values: usize, offset: usize, limit: v128): v128 {
   return i32x4.gt_u(v128.load(values + offset), limit)

@@ -77,14 +77,12 @@ export function histogramMergeMany(list: usize, n: u32, histogram: usize): void 
   }
 }
 
-// @ts-ignore: decorator
 @inline
 function groupAt(histogram: usize, group: u32): usize {
   return histogram + <usize>group * GROUP_SIZE_BYTES
 }
 
 /** The bits that any of the group's counts has, in any lane. */
-// @ts-ignore: decorator
 @inline
 function groupBits(histogram: usize, group: u32): v128 {
   const at = groupAt(histogram, group)
@@ -92,7 +90,6 @@ function groupBits(histogram: usize, group: u32): v128 {
   return v128.or(low, v128.or(v128.load(at, 32), v128.load(at, 48)))
 }
 
-// @ts-ignore: decorator
 @inline
 function orOf(values: v128): u32 {
   const halves = v128.or(values, v128.shuffle<u32>(values, values, 2, 3, 2, 3))
@@ -123,7 +120,6 @@ function encodeGroup(group: usize, kind: u32, wide: bool, to: usize): usize {
 }
 
 /** 16 counts of 4 bits as 16 bytes. */
-// @ts-ignore: decorator
 @inline
 function nibbles(packed: v128): v128 {
   const mask = i8x16.splat(15)
@@ -132,13 +128,11 @@ function nibbles(packed: v128): v128 {
   return i8x16.shuffle(low, high, 0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23)
 }
 
-// @ts-ignore: decorator
 @inline
 function add8(group: usize, counts: v128): void {
   add16(group, i16x8.extend_low_i8x16_u(counts), i16x8.extend_high_i8x16_u(counts))
 }
 
-// @ts-ignore: decorator
 @inline
 function add16(group: usize, low: v128, high: v128): void {
   addTo(group, i32x4.extend_low_i16x8_u(low))
@@ -147,7 +141,6 @@ function add16(group: usize, low: v128, high: v128): void {
   addTo(group + 48, i32x4.extend_high_i16x8_u(high))
 }
 
-// @ts-ignore: decorator
 @inline
 function add32(group: usize, counts: usize): void {
   addTo(group, v128.load(counts))
@@ -156,7 +149,6 @@ function add32(group: usize, counts: usize): void {
   addTo(group + 48, v128.load(counts, 48))
 }
 
-// @ts-ignore: decorator
 @inline
 function addTo(counters: usize, counts: v128): void {
   v128.store(counters, i32x4.add(v128.load(counters), counts))

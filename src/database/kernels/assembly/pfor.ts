@@ -74,7 +74,6 @@ export function pforDecode(from: usize, n: u32, base: u32, to: usize): usize {
   return pointer
 }
 
-// @ts-ignore: decorator
 @inline
 function packedSizeBytes(values: u32, width: u32): usize {
   return <usize>((((values + 3) >> 2) * width + 31) >> 5) << 4
@@ -115,7 +114,6 @@ function countLengths(source: usize, bases: v128): u32 {
   return 32 - clz<u32>(i32x4.extract_lane(halves, 0) | i32x4.extract_lane(halves, 1))
 }
 
-// @ts-ignore: decorator
 @inline
 function countLength(counters: usize, value: u32): void {
   const counter = counters + (32 - <usize>clz<u32>(value))

@@ -53,7 +53,6 @@ export function xxh64Low(pointer: usize, sizeBytes: usize): u32 {
   return <u32>xxh64(pointer, sizeBytes)
 }
 
-// @ts-ignore: decorator
 @inline
 function round(accumulator: u64, input: u64): u64 {
   return rotl(accumulator + input * P2, 31) * P1
