@@ -66,8 +66,6 @@ export interface Producer {
   writeThrough: () => void
   /** From now on every row is refused. */
   refuseAll: () => void
-  /** Rows ever written by this thread, modulo 2^32. */
-  readonly head: number
 }
 
 /** A producer that accepts nothing, for a thread that found no free slot: `slot` is then undefined. */
@@ -280,9 +278,6 @@ export function createProducer(
     refuseAll() {
       mode = 'refuse'
       limit = head
-    },
-    get head() {
-      return head
     },
   }
 }

@@ -135,9 +135,11 @@ export class WriterHost extends WriterRemote {
         this.wake()
       })
     }
-    this.drainNow()
+    this.#retryAtMs = 0
+    this.#drainHere(EXIT_LOCK_TIMEOUT_MS) // what other threads have queued since, or the background thread could not store
     Atomics.store(this.control, WRITER, WRITER_CLOSED)
     this.#writer.exclusively(EXIT_LOCK_TIMEOUT_MS, () => this.#writer.directory?.close())
+    this.#discard()
   }
 
   get lastError(): Error | undefined {

@@ -118,6 +118,12 @@ test('after close() calls go on, and are counted as dropped', async () => {
   expect(result).toMatchObject({ code: 0, stored: 1000, dropped: 5, stderr: '' })
 })
 
+test('close() while a thread goes on: its calls are stored or counted as dropped', async () => {
+  const result = await endedAs('close while a thread goes on')
+  expect(result).toMatchObject({ code: 0, stderr: '' })
+  expect(result.stored + result.droppedOnDisk).toBe(result.made)
+})
+
 test('close() before the first call: nothing is started, calls are counted as dropped', async () => {
   const result = await endedAs('close before the first call')
   expect(result).toMatchObject({ code: 0, stored: 0, dropped: 3, stderr: '' })
