@@ -4,7 +4,7 @@
  */
 export { DatabaseWriter } from './database/database-writer.ts'
 export type { CallInput, DatabaseWriterOptions } from './database/database-writer.ts'
-export type { RowColumns } from './database/format/rows.ts'
+export type { RowColumns, RowDetails } from './database/format/rows.ts'
 export { CorruptionError, KroniclerError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
 export { openDatabase } from './query/open-database.ts'

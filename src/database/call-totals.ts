@@ -20,6 +20,7 @@ export interface CallSummary {
   squaredDeviations: number // about the mean of the set
   minNs: number // Infinity without calls
   maxNs: number // 0 without calls
+  childrenNs: number // sum of the time spent in captured calls that they made; a double
   firstUs: number // Infinity without calls
   lastUs: number // -Infinity without calls
 }
@@ -32,6 +33,7 @@ export class CallTotals implements CallSummary {
   squaredDeviations = 0
   minNs = Infinity
   maxNs = 0
+  childrenNs = 0
   firstUs = Infinity
   lastUs = -Infinity
 
@@ -43,6 +45,7 @@ export class CallTotals implements CallSummary {
     this.squaredDeviations = 0
     this.minNs = Infinity
     this.maxNs = 0
+    this.childrenNs = 0
     this.firstUs = Infinity
     this.lastUs = -Infinity
   }
@@ -61,6 +64,7 @@ export class CallTotals implements CallSummary {
     if (part.calls === 0) return
     this.addMoments(part.calls, part.sumHigh, part.sumLow, part.squaredDeviations)
     this.errors += part.errors
+    this.childrenNs += part.childrenNs
     this.addExtremes(part.minNs, part.maxNs)
     this.addStarts(part.firstUs, part.lastUs)
   }
@@ -92,9 +96,9 @@ export class CallTotals implements CallSummary {
   }
 }
 
-const FIELDS = 9
+const FIELDS = 10
 
-/** Summaries of many sets, nine doubles each: objects would take four times the memory. */
+/** Summaries of many sets, ten doubles each: objects would take four times the memory. */
 export class CallSummaries {
   readonly #numbers: Float64Array
 
@@ -113,7 +117,8 @@ export class CallSummaries {
     numbers[at++] = from.minNs
     numbers[at++] = from.maxNs
     numbers[at++] = from.firstUs
-    numbers[at] = from.lastUs
+    numbers[at++] = from.lastUs
+    numbers[at] = from.childrenNs
   }
 
   get(index: number, into: CallSummary): void {
@@ -127,7 +132,8 @@ export class CallSummaries {
     into.minNs = numbers[at++]!
     into.maxNs = numbers[at++]!
     into.firstUs = numbers[at++]!
-    into.lastUs = numbers[at]!
+    into.lastUs = numbers[at++]!
+    into.childrenNs = numbers[at]!
   }
 
   firstUs(index: number): number {

@@ -1,7 +1,8 @@
 /**
  * @module database/chunk-source
  * Rows as questions see them, whether they are sealed in a segment or still stand in a log: chunks of rows of one
- * function, ascending by start, and groups of the chunks of one function with their totals.
+ * function that have one weight, ascending by start, and groups of the chunks of one function and weight with their
+ * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
 import type { CallSummary } from './call-totals.ts'
 import type { ErrorRows, LongDurations } from './format/pages.ts'
@@ -12,10 +13,23 @@ export interface LoadedDurations {
   longs: LongDurations | undefined
 }
 
+/** What else is known of the rows of a chunk, until the next load from the same database. */
+export interface ChunkDetails {
+  contexts: Uint32Array | undefined // [rowCount], see format/call-context.ts; undefined: all 0
+  childrenNs: Float64Array | undefined // [rowCount]; undefined: all 0
+  attributes: ReadonlyMap<number, Uint8Array> // by row of the chunk: UTF-8 text of a JSON object
+}
+
+export const NO_DETAILS: ChunkDetails = {
+  contexts: undefined,
+  childrenNs: undefined,
+  attributes: new Map(),
+}
+
 export interface ChunkSource {
   readonly path: string
 
-  // Chunks in columns, by function id, then by start.
+  // Chunks in columns, by function id, then by weight, then by start.
   readonly chunkCount: number
   readonly functionIds: Uint32Array // as the writer numbers them
   readonly rowCounts: Uint32Array
@@ -24,16 +38,20 @@ export interface ChunkSource {
   readonly minDurationsNs: Float64Array
   readonly maxDurationsNs: Float64Array
   readonly errorCounts: Uint32Array
+  readonly weights: Uint32Array // calls that each row of the chunk stands for, 1 .. MAX_WEIGHT
+  readonly hasDetails: Uint8Array // 1: detailsOf gives more than the defaults
 
-  /** Group g is all chunks of one function: [firstChunks[g], firstChunks[g + 1]). */
+  /** Group g is all chunks of one function with one weight: [firstChunks[g], firstChunks[g + 1]). */
   readonly groupCount: number
   readonly firstChunks: Uint32Array // [groupCount + 1]
   groupFirstUs(group: number): number
   groupLastUs(group: number): number
+  groupWeight(group: number): number // weights[firstChunks[group]]
 
   /** Addresses of sparse histograms in the kernels' memory; 0: none, then the sums are missing, too. */
   readonly chunkHistograms: Uint32Array
   readonly groupHistograms: Uint32Array
+  // Of rows, each counted once whatever its weight.
   chunkSummary(chunk: number, into: CallSummary): void
   groupSummary(group: number, into: CallSummary): void
 
@@ -41,6 +59,26 @@ export interface ChunkSource {
   durationsOf(chunk: number): LoadedDurations | undefined
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
   errorsOf(chunk: number): ErrorRows | undefined
+  detailsOf(chunk: number): ChunkDetails | undefined
+}
+
+/**
+ * Where the groups of chunks begin, with one more entry for the end.
+ *
+ * @param functionIds of each chunk
+ * @param weights     of each chunk
+ */
+export function firstChunksOf(functionIds: Uint32Array, weights: Uint32Array): Uint32Array {
+  const first: number[] = []
+  for (let chunk = 0; chunk < functionIds.length; chunk++) {
+    const begins =
+      chunk === 0 ||
+      functionIds[chunk] !== functionIds[chunk - 1] ||
+      weights[chunk] !== weights[chunk - 1]
+    if (begins) first.push(chunk)
+  }
+  first.push(functionIds.length)
+  return Uint32Array.from(first)
 }
 
 /** Index of the first of the ascending `values[0 .. count)` that is at least `value`. */

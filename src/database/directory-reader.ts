@@ -13,6 +13,7 @@ import { readCounters } from './counters-file.ts'
 import { DictionaryReader } from './dictionary-reader.ts'
 import { interpretListing, type DirectoryListing, type SegmentEntry } from './directory-listing.ts'
 import { systemCode } from './file.ts'
+import type { Counters } from './format/counters.ts'
 import {
   DICTIONARY_FILE,
   LOCK_FILE,
@@ -35,6 +36,7 @@ const LISTING_ATTEMPTS = 20
 const SETTLE_ATTEMPTS = 3
 /** A file this young may still be on its way to its first content. */
 const YOUNG_MS = 5000
+const NOTHING_COUNTED: Counters = { dropped: 0, filtered: 0, attributesDropped: 0 }
 
 interface Tail {
   wal: WalReader
@@ -111,19 +113,19 @@ export class DirectoryReader {
     return `(unknown error type ${type})`
   }
 
-  /** Rows that the writer refused because its queue was full, as it last told. */
-  dropped(): number {
+  /** What the writer last told of rows that it did not store as they were. */
+  counters(): Counters {
     const { faults, files } = this.#context
     try {
       const counters = readCounters(files, this.path, (bytes, path, offset) =>
         this.#context.place(bytes, path, offset),
       )
       if (counters?.fault !== undefined) faults.add(counters.fault)
-      return counters?.dropped ?? 0
+      return counters ?? NOTHING_COUNTED
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
       faults.add(error)
-      return 0
+      return NOTHING_COUNTED
     }
   }
 

@@ -6,7 +6,13 @@
 import { CorruptionError } from '../errors.ts'
 import type { Area } from './arena.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
-import type { ChunkSource, LoadedDurations } from './chunk-source.ts'
+import {
+  firstChunksOf,
+  NO_DETAILS,
+  type ChunkDetails,
+  type ChunkSource,
+  type LoadedDurations,
+} from './chunk-source.ts'
 import { readAt } from './file.ts'
 import type { SequenceInterval } from './format/directory.ts'
 import type { FileBytes } from './format/file-bytes.ts'
@@ -53,6 +59,8 @@ export class SegmentReader implements ChunkSource {
   readonly minDurationsNs: Float64Array
   readonly maxDurationsNs: Float64Array
   readonly errorCounts: Uint32Array
+  readonly weights: Uint32Array
+  readonly hasDetails: Uint8Array
   readonly groupCount: number
   readonly firstChunks: Uint32Array
   readonly chunkHistograms: Uint32Array
@@ -94,7 +102,9 @@ export class SegmentReader implements ChunkSource {
       this.minDurationsNs = directory.minDurationsNs
       this.maxDurationsNs = directory.maxDurationsNs
       this.errorCounts = directory.errorCounts
-      this.firstChunks = firstChunksOf(directory.functionIds)
+      this.weights = new Uint32Array(this.chunkCount).fill(1)
+      this.hasDetails = new Uint8Array(this.chunkCount)
+      this.firstChunks = firstChunksOf(directory.functionIds, this.weights)
       this.groupCount = this.firstChunks.length - 1
       this.#histograms = this.#loadHistograms(footer.histograms)
     } catch (error) {
@@ -115,6 +125,10 @@ export class SegmentReader implements ChunkSource {
     return this.#totals.lastUs(group)
   }
 
+  groupWeight(group: number): number {
+    return this.weights[this.firstChunks[group]!]!
+  }
+
   groupSummary(group: number, into: CallSummary): void {
     this.#totals.get(group, into)
   }
@@ -128,6 +142,7 @@ export class SegmentReader implements ChunkSource {
     into.squaredDeviations = directory.squaredDeviations[chunk]!
     into.minNs = this.minDurationsNs[chunk]!
     into.maxNs = this.maxDurationsNs[chunk]!
+    into.childrenNs = 0
     into.firstUs = this.minStartsUs[chunk]!
     into.lastUs = this.maxStartsUs[chunk]!
   }
@@ -175,6 +190,10 @@ export class SegmentReader implements ChunkSource {
       const page = this.#page(ERRORS, errorExtents, chunk, errorOffsets[chunk]!, errorSizes[chunk]!)
       return decodeErrorPage(page, this.#shapeOf(chunk))
     })
+  }
+
+  detailsOf(_chunk: number): ChunkDetails | undefined {
+    return NO_DETAILS
   }
 
   close(): void {
@@ -335,13 +354,4 @@ export class SegmentReader implements ChunkSource {
   #cacheKey(region: number, extent: number): number {
     return (this.#id * IDS + extent) * REGIONS + region
   }
-}
-
-function firstChunksOf(functionIds: Uint32Array): Uint32Array {
-  const first: number[] = []
-  for (let chunk = 0; chunk < functionIds.length; chunk++) {
-    if (chunk === 0 || functionIds[chunk] !== functionIds[chunk - 1]) first.push(chunk)
-  }
-  first.push(functionIds.length)
-  return Uint32Array.from(first)
 }

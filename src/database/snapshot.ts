@@ -8,6 +8,7 @@ import type { ChunkSource } from './chunk-source.ts'
 import { DirectoryReader } from './directory-reader.ts'
 import type { FaultListener } from './fault-log.ts'
 import { nodeFiles, systemCode, toIoError, type FileLayer } from './file.ts'
+import type { Counters } from './format/counters.ts'
 import { FORMAT_FILE, decodeFormat, isWriterFolder } from './format/directory.ts'
 import { FunctionTable } from './function-table.ts'
 import { loadKernels, type Kernels } from './kernels/kernels.ts'
@@ -91,12 +92,22 @@ export class Snapshot {
     this.context.faults.flush()
   }
 
-  /** Rows that the writers refused, in all. */
+  /** Rows that the writers refused because their queues were full, in all. */
   dropped(): number {
-    let dropped = 0
-    for (const directory of this.#directories.values()) dropped += directory.dropped()
+    return this.counters().dropped
+  }
+
+  /** What the writers tell of rows that they did not store as they were, added up. */
+  counters(): Counters {
+    const sum: Counters = { dropped: 0, filtered: 0, attributesDropped: 0 }
+    for (const directory of this.#directories.values()) {
+      const { attributesDropped, dropped, filtered } = directory.counters()
+      sum.dropped += dropped
+      sum.filtered += filtered
+      sum.attributesDropped += attributesDropped
+    }
     this.context.faults.flush()
-    return dropped
+    return sum
   }
 
   /** The writer's folder that a source belongs to. */

@@ -6,7 +6,12 @@
 import { clusterRows } from './cluster-rows.ts'
 import type { Area } from './arena.ts'
 import type { CallSummary } from './call-totals.ts'
-import type { ChunkSource, LoadedDurations } from './chunk-source.ts'
+import {
+  NO_DETAILS,
+  type ChunkDetails,
+  type ChunkSource,
+  type LoadedDurations,
+} from './chunk-source.ts'
 import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
 import { LONG_DURATION_NS, type RowColumns } from './format/rows.ts'
 import type { ReaderContext } from './reader-context.ts'
@@ -22,6 +27,8 @@ export class WalChunks implements ChunkSource {
   readonly minDurationsNs: Float64Array
   readonly maxDurationsNs: Float64Array
   readonly errorCounts: Uint32Array
+  readonly weights: Uint32Array
+  readonly hasDetails: Uint8Array
   readonly groupCount: number
   readonly firstChunks: Uint32Array
   readonly chunkHistograms: Uint32Array
@@ -51,6 +58,8 @@ export class WalChunks implements ChunkSource {
     this.minDurationsNs = new Float64Array(count)
     this.maxDurationsNs = new Float64Array(count)
     this.errorCounts = new Uint32Array(count)
+    this.weights = new Uint32Array(count).fill(1)
+    this.hasDetails = new Uint8Array(count)
     this.chunkHistograms = new Uint32Array(count)
     this.groupHistograms = new Uint32Array(this.groupCount)
     for (let chunk = 0; chunk < count; chunk++) this.#describe(chunk)
@@ -64,6 +73,10 @@ export class WalChunks implements ChunkSource {
 
   groupLastUs(group: number): number {
     return this.maxStartsUs[this.firstChunks[group + 1]! - 1]!
+  }
+
+  groupWeight(group: number): number {
+    return this.weights[this.firstChunks[group]!]!
   }
 
   chunkSummary(_chunk: number, _into: CallSummary): void {
@@ -95,6 +108,10 @@ export class WalChunks implements ChunkSource {
       errors.types[i++] = errorTypes[first + row]!
     }
     return errors
+  }
+
+  detailsOf(_chunk: number): ChunkDetails {
+    return NO_DETAILS
   }
 
   /** Gives the memory back; the object must not be used any more. */

@@ -122,7 +122,7 @@ export class QueueWriter {
   #storeCounters(): void {
     const dropped = this.dropped
     if (dropped === this.#droppedOnDisk || this.#directory === undefined) return
-    this.#directory.storeCounters({ dropped })
+    this.#directory.storeCounters({ dropped, filtered: 0, attributesDropped: 0 })
     this.#droppedOnDisk = dropped
   }
 

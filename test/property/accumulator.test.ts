@@ -49,6 +49,7 @@ function addSummarised(durations: readonly number[], to: number): number {
     squaredDeviations: durations.reduce((total, d) => total + (d - mean) ** 2, 0),
     minNs: Math.min(...durations),
     maxNs: Math.max(...durations),
+    childrenNs: 0,
     firstUs: 0,
     lastUs: 1,
   })
@@ -124,6 +125,7 @@ test('counts leave 32 bits before they overflow', () => {
       squaredDeviations: 0,
       minNs: 1,
       maxNs: 1e9,
+      childrenNs: 0,
       firstUs: 0,
       lastUs: 0,
     })
@@ -185,6 +187,7 @@ test('summaries come back as they were stored', () => {
   one.addMoments(4, 1, 2, 3)
   one.addExtremes(5, 6)
   one.addStarts(7, 8)
+  one.childrenNs = 9
   summaries.set(1, one)
   const back = new CallTotals()
   summaries.get(1, back)

@@ -9,7 +9,9 @@
  *      6     2  reserved            zero
  *      8     8  generation  u64 LE  records written before; the valid one with the highest counts
  *     16     8  dropped     u64 LE  rows refused since the process began
- *     24    32  reserved            zero
+ *     24     8  filtered    u64 LE  rows left out because the user asked for it
+ *     32     8  attributesDropped   u64 LE  rows stored without their attributes, for want of room
+ *     40    16  reserved            zero
  *     56     8  checksum    u64 LE  xxh64 of the record with this field zero
  */
 import type { CorruptionError } from '../../errors.ts'
@@ -31,6 +33,8 @@ const CHECKSUM = 56
 
 export interface Counters {
   dropped: number // rows refused by a full queue; they were never in the log
+  filtered: number // rows left out on request: faster than the user wants to see, or not in the sample
+  attributesDropped: number // rows stored without their attributes, for want of room
 }
 
 /** Byte in the file at which the record of a generation stands. */
@@ -51,6 +55,8 @@ export function encodeCounters(
   view.setUint16(to + 4, COUNTERS_VERSION, true)
   write64(view, to + 8, generation)
   write64(view, to + 16, counters.dropped)
+  write64(view, to + 24, counters.filtered)
+  write64(view, to + 32, counters.attributesDropped)
   sealChecksum(kernels, to, COUNTERS_RECORD_SIZE_BYTES, CHECKSUM)
 }
 
@@ -70,7 +76,8 @@ export function decodeCounters(file: FileBytes): Counters & { fault: CorruptionE
     else if (newest === undefined || record.generation > newest.generation) newest = record
   }
   if (newest === undefined) throw fault ?? corruption(file, 0, 'the counters are empty')
-  return { dropped: newest.dropped, fault }
+  const { attributesDropped, dropped, filtered } = newest
+  return { dropped, filtered, attributesDropped, fault }
 }
 
 function decodeRecord(
@@ -86,5 +93,8 @@ function decodeRecord(
   if (version > COUNTERS_VERSION) throw tooNew(file, at + 4, `counters version ${version}`)
   const generation = readSafeU64(kernels.view, pointer + 8)
   const dropped = readSafeU64(kernels.view, pointer + 16)
-  return Number.isNaN(generation + dropped) ? undefined : { generation, dropped }
+  const filtered = readSafeU64(kernels.view, pointer + 24)
+  const attributesDropped = readSafeU64(kernels.view, pointer + 32)
+  if (Number.isNaN(generation + dropped + filtered + attributesDropped)) return undefined
+  return { generation, dropped, filtered, attributesDropped }
 }

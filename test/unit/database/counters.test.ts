@@ -21,7 +21,9 @@ const read = (folder: string) => readCounters(nodeFiles, folder, place)
 
 function writerThatDropped(...counts: number[]): { path: string; file: string } {
   const writer = DirectoryWriter.create(temporaryDirectory())
-  for (const dropped of counts) writer.storeCounters({ dropped })
+  for (const dropped of counts) {
+    writer.storeCounters({ dropped, filtered: 2 * dropped, attributesDropped: 3 * dropped })
+  }
   writer.close()
   return { path: writer.path, file: join(writer.path, 'counters') }
 }
@@ -34,6 +36,8 @@ test('the last count is the one that is read, also beyond 32 bits', () => {
   for (const counts of [[1], [1, 2], [1, 2, 3], [7, 2 ** 40 + 1]]) {
     expect(read(writerThatDropped(...counts).path)).toEqual({
       dropped: counts.at(-1),
+      filtered: 2 * counts.at(-1)!,
+      attributesDropped: 3 * counts.at(-1)!,
       fault: undefined,
     })
   }
