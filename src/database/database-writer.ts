@@ -7,12 +7,7 @@ import { KroniclerError } from '../errors.ts'
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import { DirectoryWriter, type DirectoryCreateOptions } from './directory-writer.ts'
 import { toIoError } from './file.ts'
-import {
-  encodeDictionaryEntry,
-  KIND_ERROR_TYPE,
-  KIND_FUNCTION,
-  type EntryKind,
-} from './format/dictionary.ts'
+import { encodeDictionaryEntry, KIND_ERROR_TYPE, KIND_FUNCTION } from './format/dictionary.ts'
 import { createRowColumns, MAX_DURATION_NS, MAX_START_US, type RowColumns } from './format/rows.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame.ts'
 import { loadKernels } from './kernels/kernels.ts'
@@ -40,6 +35,7 @@ const MAX_ERROR_TYPES = 0xffff
 const SYNC_INTERVAL_MS = 1000
 const BUFFERED_ROWS = 4096
 const SLOT = 0
+type NameKind = typeof KIND_FUNCTION | typeof KIND_ERROR_TYPE
 const OPTIONS = ['sync', 'segmentRows', 'files', 'kernels', 'identity', 'random', 'clock']
 
 export class DatabaseWriter {
@@ -213,7 +209,7 @@ export class DatabaseWriter {
     }
   }
 
-  #idOf(ids: Map<string, number>, kind: EntryKind, name: string): number {
+  #idOf(ids: Map<string, number>, kind: NameKind, name: string): number {
     const known = ids.get(name)
     if (known !== undefined) return known
     this.#assertOpen()

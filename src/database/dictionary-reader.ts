@@ -1,11 +1,14 @@
 /**
  * @module database/dictionary-reader
- * Follows the dictionary of one writer as it grows: names of function ids and error types.
+ * Follows the dictionary of one writer as it grows: names of function ids and error types, and where functions are
+ * defined.
  */
 import { CorruptionError } from '../errors.ts'
 import {
   DICTIONARY_HEADER_SIZE_BYTES,
+  KIND_ERROR_TYPE,
   KIND_FUNCTION,
+  KIND_PLACE,
   decodeDictionaryHeader,
   scanDictionary,
 } from './format/dictionary.ts'
@@ -15,7 +18,9 @@ export class DictionaryReader {
   readonly path: string
   readonly functions = new Map<number, string>()
   readonly errorTypes = new Map<number, string>()
-  /** Raised whenever a name was added or replaced. */
+  /** Where functions are defined, by id; only of those of which the writer knows it. */
+  readonly places = new Map<number, string>()
+  /** Raised whenever an entry was added or replaced. */
   version = 0
 
   readonly #context: ReaderContext
@@ -79,12 +84,17 @@ export class DictionaryReader {
   #readEntries(offset: number, sizeBytes: number, final: boolean): number {
     const context = this.#context
     const file = context.read(this.#descriptor!, this.path, offset, sizeBytes)
+    const entriesOf = {
+      [KIND_FUNCTION]: this.functions,
+      [KIND_ERROR_TYPE]: this.errorTypes,
+      [KIND_PLACE]: this.places,
+    }
     return scanDictionary(file, 0, {
       final,
-      onEntry: (kind, id, name) => {
-        const names = kind === KIND_FUNCTION ? this.functions : this.errorTypes
-        if (names.get(id) === name) return
-        names.set(id, name)
+      onEntry: (kind, id, text) => {
+        const entries = entriesOf[kind]
+        if (entries.get(id) === text) return
+        entries.set(id, text)
         this.version++
       },
       onFault: (fault) => context.faults.add(fault),

@@ -9,7 +9,12 @@ import { DirectoryReader } from './directory-reader.ts'
 import type { FaultListener } from './fault-log.ts'
 import { nodeFiles, systemCode, toIoError, type FileLayer } from './file.ts'
 import type { Counters } from './format/counters.ts'
-import { FORMAT_FILE, decodeFormat, isWriterFolder } from './format/directory.ts'
+import {
+  FORMAT_FILE,
+  decodeFormat,
+  isWriterFolder,
+  writerFolderStartMs,
+} from './format/directory.ts'
 import { FunctionTable } from './function-table.ts'
 import { loadKernels, type Kernels } from './kernels/kernels.ts'
 import { NodeIndex } from './node-index.ts'
@@ -35,6 +40,7 @@ export class Snapshot {
   #owners = new Map<ChunkSource, DirectoryReader>()
   #segments = NO_NODES
   #segmentsVersion = ''
+  #places: { version: string; byName: ReadonlyMap<string, string> } | undefined
   #logs = NO_NODES
   #listedModifiedMs = NaN
   #closed = false
@@ -233,6 +239,23 @@ export class Snapshot {
       this.#segmentsVersion = version
     }
     this.#logs = new NodeIndex(logs, numberOf(logs))
+  }
+
+  /** Where functions are defined, by name, such as `src/orders.ts:12`; as the process that began last tells it. */
+  placesOfDefinition(): ReadonlyMap<string, string> {
+    if (this.#places?.version !== this.#segmentsVersion) {
+      const byName = new Map<string, string>()
+      const startMs = writerFolderStartMs
+      const directories = [...this.#directories].sort(([a], [b]) => startMs(a) - startMs(b))
+      for (const [, { dictionary }] of directories) {
+        for (const [id, place] of dictionary.places) {
+          const name = dictionary.functions.get(id)
+          if (name !== undefined) byName.set(name, place)
+        }
+      }
+      this.#places = { version: this.#segmentsVersion, byName }
+    }
+    return this.#places.byName
   }
 
   /** Every name in any dictionary, also of functions without rows. */

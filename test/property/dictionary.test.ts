@@ -11,10 +11,10 @@ import {
 import { loadFallbackKernels } from '../../src/database/kernels/kernels.ts'
 import { fileBytes } from '../support/read-folder.ts'
 
-type Entry = [kind: 0 | 1, id: number, name: string]
+type Entry = [kind: 0 | 1 | 2, id: number, name: string]
 
 const entry: fc.Arbitrary<Entry> = fc.tuple(
-  fc.constantFrom(0 as const, 1 as const),
+  fc.constantFrom(0 as const, 1 as const, 2 as const),
   fc.oneof(fc.nat(10), fc.constant(0xffff_ffff)),
   fc.oneof(
     fc.string({ unit: 'binary' }),
@@ -64,6 +64,24 @@ describe('the dictionary', () => {
 
   test('a lone surrogate becomes U+FFFD', () => {
     expect(read(encode([[[0, 1, 'a\ud800b']]]).bytes).entries).toEqual([[0, 1, 'a\ufffdb']])
+  })
+
+  test('an entry of a kind that a later version adds is passed over', () => {
+    const later = encode([
+      [
+        [0, 1, 'a'],
+        [3 as 2, 1, 'of a kind that is not known'],
+        [1, 1, 'b'],
+      ],
+    ])
+    expect(read(later.bytes)).toEqual({
+      entries: [
+        [0, 1, 'a'],
+        [1, 1, 'b'],
+      ],
+      faults: [],
+      end: later.bytes.length,
+    })
   })
 
   test('a flipped bit anywhere costs at most its frame, and is reported', () => {

@@ -13,6 +13,7 @@ import {
 import {
   decodeDictionaryHeader,
   DICTIONARY_HEADER_SIZE_BYTES,
+  KIND_ERROR_TYPE,
   KIND_FUNCTION,
   scanDictionary,
 } from '../../src/database/format/dictionary.ts'
@@ -51,6 +52,7 @@ export type NamedRow = [name: string, startUs: number, durationNs: number, error
 export interface Names {
   functions: Map<number, string>
   errorTypes: Map<number, string>
+  places: Map<number, string>
 }
 
 export function fileBytes(
@@ -170,13 +172,14 @@ function readChunk(file: FileBytes, directory: SegmentDirectory, i: number): IdR
 export function readNames(folder: string, kernels = loadFallbackKernels()): Names {
   const path = join(folder, 'dict')
   const file = fileBytes(kernels, readFileSync(path), path)
-  const names: Names = { functions: new Map(), errorTypes: new Map() }
+  const names: Names = { functions: new Map(), errorTypes: new Map(), places: new Map() }
   decodeDictionaryHeader(file)
   scanDictionary(file, DICTIONARY_HEADER_SIZE_BYTES, {
     final: true,
     onEntry: (kind, id, name) => {
-      const map = kind === KIND_FUNCTION ? names.functions : names.errorTypes
-      map.set(id, name)
+      if (kind === KIND_FUNCTION) names.functions.set(id, name)
+      else if (kind === KIND_ERROR_TYPE) names.errorTypes.set(id, name)
+      else names.places.set(id, name)
     },
     onFault: (fault) => {
       if (fault.code !== 'KRONICLER_TORN') throw fault

@@ -1,6 +1,7 @@
 /**
  * @module database/format/dictionary
- * Names of function ids and error types, append-only. Format v1; the full text is docs/format/dictionary.md.
+ * Names of function ids and error types, and where functions are defined, append-only. Format v1; the full text is
+ * docs/format/dictionary.md.
  *
  *   file header                                  frame
  *   byte  size  field                            byte  size  field
@@ -9,9 +10,11 @@
  *      6     2  reserved          zero              8     8  checksum       u64 LE  xxh64 of the frame, field zero
  *      8     8  checksum  u64 LE  of bytes 0..8    16        entries
  *
- *   entry: 0 kind u8 (0 function, 1 error type) | 1 zero x3 | 4 id u32 | 8 byteLength u32 | 12 UTF-8 bytes
+ *   entry: 0 kind u8 | 1 zero x3 | 4 id u32 | 8 byteLength u32 | 12 UTF-8 bytes
+ *   kind:  0 name of a function | 1 name of an error type | 2 where the function with this id is defined
  *
- * A later entry for the same kind and id supersedes the earlier one. Two ids may have the same name.
+ * A later entry for the same kind and id supersedes the earlier one. Two ids may have the same name. Entries of other
+ * kinds are passed over: a later version may add some.
  */
 import type { CorruptionError } from '../../errors.ts'
 import type { Kernels } from '../kernels/kernels.ts'
@@ -30,22 +33,23 @@ export const DICTIONARY_FRAME_HEADER_SIZE_BYTES = 16
 export const ENTRY_HEADER_SIZE_BYTES = 12
 export const KIND_FUNCTION = 0
 export const KIND_ERROR_TYPE = 1
+export const KIND_PLACE = 2
 const CHECKSUM = 8
 
-/** 0: a function, 1: an error type. */
-export type EntryKind = typeof KIND_FUNCTION | typeof KIND_ERROR_TYPE
+/** 0: name of a function, 1: of an error type, 2: where a function is defined, such as `src/orders.ts:12`. */
+export type EntryKind = typeof KIND_FUNCTION | typeof KIND_ERROR_TYPE | typeof KIND_PLACE
 
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true }) // a name may begin with U+FEFF
 
-/** One entry. Lone surrogates of the name become U+FFFD. */
-export function encodeDictionaryEntry(kind: EntryKind, id: number, name: string): Uint8Array {
-  const text = new TextEncoder().encode(name)
-  const entry = new Uint8Array(ENTRY_HEADER_SIZE_BYTES + text.length)
+/** One entry. Lone surrogates of the text become U+FFFD. */
+export function encodeDictionaryEntry(kind: EntryKind, id: number, text: string): Uint8Array {
+  const bytes = new TextEncoder().encode(text)
+  const entry = new Uint8Array(ENTRY_HEADER_SIZE_BYTES + bytes.length)
   const view = new DataView(entry.buffer)
   view.setUint8(0, kind)
   view.setUint32(4, id, true)
-  view.setUint32(8, text.length, true)
-  entry.set(text, ENTRY_HEADER_SIZE_BYTES)
+  view.setUint32(8, bytes.length, true)
+  entry.set(bytes, ENTRY_HEADER_SIZE_BYTES)
   return entry
 }
 
@@ -96,7 +100,7 @@ export function decodeDictionaryHeader(file: FileBytes): void {
 
 export interface DictionaryScanOptions {
   final: boolean // nothing will be added: the writer is dead
-  onEntry: (kind: EntryKind, id: number, name: string) => void
+  onEntry: (kind: EntryKind, id: number, text: string) => void
   onFault: (fault: CorruptionError) => void // KRONICLER_CORRUPT or (final only) _TORN
 }
 
@@ -182,11 +186,9 @@ function decodeEntries(
     }
     const kind = view.getUint8(pointer)
     const text = pointer + ENTRY_HEADER_SIZE_BYTES
-    if (kind === KIND_FUNCTION || kind === KIND_ERROR_TYPE) {
-      const name = utf8.decode(u8.slice(text, text + length))
-      options.onEntry(kind, view.getUint32(pointer + 4, true), name)
-    } else {
-      options.onFault(corruption(file, at, `a name of unknown kind ${kind}`))
+    if (kind === KIND_FUNCTION || kind === KIND_ERROR_TYPE || kind === KIND_PLACE) {
+      const decoded = utf8.decode(u8.slice(text, text + length))
+      options.onEntry(kind, view.getUint32(pointer + 4, true), decoded)
     }
     at += ENTRY_HEADER_SIZE_BYTES + length
   }

@@ -54,6 +54,11 @@ export function isWriterFolder(name: string): boolean {
   return /^w-\d+-[\da-f]+-[\da-f]{8}$/.test(name)
 }
 
+/** When the process began to write, milliseconds since the Unix epoch; NaN if the name is not that of such a folder. */
+export function writerFolderStartMs(name: string): number {
+  return parseInt(name.split('-')[2] ?? '', 16)
+}
+
 /** Sequence number of a log's file name, undefined if it is none. */
 export function parseWalFileName(name: string): number | undefined {
   const match = /^wal\.(\d{6,10})$/.exec(name)

@@ -12,8 +12,15 @@ import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DatabaseWriter, openDatabase, type CorruptionError } from '../../../src/database.ts'
 import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
-import { encodeDictionaryEntry, KIND_FUNCTION } from '../../../src/database/format/dictionary.ts'
+import { nodeFiles } from '../../../src/database/file.ts'
+import {
+  encodeDictionaryEntry,
+  KIND_FUNCTION,
+  KIND_PLACE,
+} from '../../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../../src/database/format/rows.ts'
+import { Snapshot } from '../../../src/database/snapshot.ts'
+import { currentIdentity } from '../../../src/database/writer-identity.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 async function fourSegments(directory: string): Promise<string> {
@@ -125,6 +132,33 @@ test('names of one function under several ids and writers, and an id that gets a
   ])
   await database.close()
   for (const writer of writers) writer.close()
+})
+
+test('where functions are defined, as the process that began last tells it', () => {
+  const directory = temporaryDirectory()
+  const identity = { ...currentIdentity(nodeFiles), pid: 99_999_999 }
+  // by name of folder the later one comes first
+  const early = DirectoryWriter.create(directory, { identity: { ...identity, createdMs: 1000 } })
+  const late = DirectoryWriter.create(directory, {
+    identity: { ...identity, createdMs: 2000, pid: 1 },
+  })
+  early.appendNames(encodeDictionaryEntry(KIND_FUNCTION, 1, 'both'))
+  early.appendNames(encodeDictionaryEntry(KIND_FUNCTION, 2, 'one'))
+  early.appendNames(encodeDictionaryEntry(KIND_PLACE, 1, 'old.ts:1'))
+  early.appendNames(encodeDictionaryEntry(KIND_PLACE, 2, 'one.ts:2'))
+  early.appendNames(encodeDictionaryEntry(KIND_PLACE, 3, 'nameless.ts:3'))
+  late.appendNames(encodeDictionaryEntry(KIND_FUNCTION, 7, 'both'))
+  const snapshot = new Snapshot(directory)
+  expect(Object.fromEntries(snapshot.placesOfDefinition())).toEqual({
+    both: 'old.ts:1',
+    one: 'one.ts:2',
+  })
+  late.appendNames(encodeDictionaryEntry(KIND_PLACE, 7, 'new.ts:1'))
+  snapshot.refresh()
+  expect(snapshot.placesOfDefinition().get('both')).toBe('new.ts:1')
+  snapshot.close()
+  early.close()
+  late.close()
 })
 
 test('an id without a name is damage, and its rows are shown under a makeshift name', async () => {
