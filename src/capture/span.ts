@@ -18,8 +18,9 @@ export function createOpenSpan(producer: Producer, hooks: WrapHooks): OpenSpan {
   const { begin, park, endAsync, failAsync } = producer
 
   return function openSpan(functionId) {
+    if (hooks.off[functionId] === 1) return SPAN_OF_NOTHING
     // it may outlive the function that opens it, so it has no place on the stack
-    const place = park(begin())
+    const place = park(begin(functionId))
     let ended = false
 
     function end(): void {

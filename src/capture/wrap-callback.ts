@@ -4,7 +4,8 @@
  * first argument is an error.
  */
 import type { Producer } from '../queue/producer.ts'
-import { disguise, type AnyFunction, type WrapHooks } from './wrap.ts'
+import { disguise } from './disguise.ts'
+import type { AnyFunction, WrapHooks } from './wrap.ts'
 
 export type WrapCallback = <F extends AnyFunction>(fn: F, functionId: number) => F
 
@@ -15,8 +16,8 @@ export function createWrapCallback(producer: Producer, hooks: WrapHooks): WrapCa
 
   return function wrapCallback<F extends AnyFunction>(fn: F, functionId: number): F {
     function callWithCallback(self: unknown, args: unknown[], callback: AnyFunction): unknown {
-      const depth = begin()
-      const place = hold(depth)
+      const level = begin(functionId)
+      const place = hold(level)
       let ended = false
 
       /** At the callback's first call, or when the function throws before. */
@@ -39,24 +40,25 @@ export function createWrapCallback(producer: Producer, hooks: WrapHooks): WrapCa
         finish(error)
         throw error
       } finally {
-        leave(depth)
+        leave(level)
       }
     }
 
     /** Called without a callback it is a function like any other. */
     function callPlain(self: unknown, args: unknown[]): unknown {
-      const depth = begin()
+      const level = begin(functionId)
       try {
         const result = apply(fn, self, args as never[])
-        end(functionId, depth)
+        end(functionId, level)
         return result
       } catch (error) {
-        fail(functionId, depth, hooks.errorType(error))
+        fail(functionId, level, hooks.errorType(error))
         throw error
       }
     }
 
     const wrapper = function (this: unknown, ...args: unknown[]): unknown {
+      if (hooks.off[functionId] === 1) return apply(fn, this, args as never[])
       const callback = args.findLast((arg) => typeof arg === 'function')
       return callback === undefined
         ? callPlain(this, args)

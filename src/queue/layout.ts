@@ -6,13 +6,24 @@
  *
  * Record, 32 bytes, in a ring of a power of two of them, one ring a thread ("slot"):
  *
- *   byte  size  field       written by the slot's thread; valid below HEAD
- *      0     8  start       u64, monotonic ns
- *      8     8  end         u64, monotonic ns
- *     16     4  function    u32, bits 0-30 function id, bit 31: it failed
- *     20     4  depth       u32, bits 0-15 captured calls around it on this stack, bit 16: it was asynchronous
- *     24     4  errorType   u32, id of the error's class name; only written if the failed bit is set
- *     28     4  reserved
+ *   byte  size  field        written by the slot's thread; valid below HEAD
+ *      0     8  start        monotonic ns: u64, or f64 with the float clock (queue/time-source)
+ *      8     8  end          the same
+ *     16     4  function     u32, bits 0-19 function id, bits 20-30 depth: captured calls around it on its stack (at most
+ *                            2047), bit 31: it failed
+ *     20     4  parent       u32, bits 0-19 id of the function that called it, 0: none known; bit 20: it was asynchronous,
+ *                            bit 21: an entry of the details ring belongs to it
+ *     24     4  errorType    u32, id of the error's class name; only written if the failed bit is set
+ *     28     4  parentStart  u32, low half of the start of the call around it, to tell one call of the parent from the
+ *                            next; of synchronous calls only
+ *
+ * Details, in a ring of bytes, one a thread; an entry is written before its record and stands in one piece:
+ *
+ *   byte  size  field        written by the slot's thread; valid below DETAIL_HEAD
+ *      0     4  record       u32, position of its record (HEAD before it was written)
+ *      4     4  textLength   u32, bytes of the attributes; 0xFFFFFFFF: go on at the beginning of the ring
+ *      8     8  childrenNs   f64, time spent in captured calls that it made; NaN: not known
+ *     16        attributes   UTF-8 text of a JSON object, padded to 8 bytes
  *
  * Control words are Int32, each on a 64-byte line of its own, so that two threads never write the same line:
  *
@@ -31,14 +42,26 @@
  *   HEAD             the slot's thread            plain store on x86 (stores stay in order), else Atomics.store
  *   TAIL             lock owner                   Atomics.store, after the rows are in the log and in the metrics
  *   CLAIMED          the slot's thread            compareExchange: its thread id + 1; freed by the parent when it is gone
+ *   DETAIL_HEAD      the slot's thread            Atomics.store, before the record that the entry belongs to
+ *   DETAIL_TAIL      lock owner                   Atomics.store, after TAIL
  *
  * Rows refused and rows stored are counted in f64 (exact to 2^53), one writer each: see the counters below.
  */
 
 export const RECORD_SIZE_BYTES = 32
 export const FAILED_BIT = 0x8000_0000
-export const FUNCTION_ID_MASK = 0x7fff_ffff
-export const ASYNC_BIT = 0x1_0000
+export const FUNCTION_ID_MASK = 0xf_ffff
+export const DEPTH_SHIFT = 20
+/** Deeper calls are recorded with this depth. */
+export const MAX_DEPTH = 2047
+export const ASYNC_BIT = 0x10_0000
+export const DETAILED_BIT = 0x20_0000
+
+export const DETAIL_HEADER_BYTES = 16
+/** In the place of a length: the rest of the ring is empty. */
+export const DETAIL_WRAP = 0xffff_ffff
+/** A thread's details that wait to be stored: 256 of the largest attributes. */
+const DETAIL_RING_BYTES = 1 << 20
 
 export const SLOT_COUNT = 16
 
@@ -52,12 +75,14 @@ export const FAILED_DRAINS = 5 * LINE_WORDS
 export const REFUSED_LOCK = 6 * LINE_WORDS
 export const REFUSED_SEQUENCE = 7 * LINE_WORDS
 const SLOT_WORDS = 8 * LINE_WORDS
-const SLOT_STRIDE = 3 * LINE_WORDS
+const SLOT_STRIDE = 5 * LINE_WORDS
 
 /** Control word of a slot. */
 export const headWord = (slot: number): number => SLOT_WORDS + slot * SLOT_STRIDE
 export const tailWord = (slot: number): number => headWord(slot) + LINE_WORDS
 export const claimedWord = (slot: number): number => headWord(slot) + 2 * LINE_WORDS
+export const detailHeadWord = (slot: number): number => headWord(slot) + 3 * LINE_WORDS
+export const detailTailWord = (slot: number): number => headWord(slot) + 4 * LINE_WORDS
 
 const CONTROL_WORDS = SLOT_WORDS + SLOT_COUNT * SLOT_STRIDE
 
@@ -73,12 +98,26 @@ export const COUNTER_STRIDE = 8
 export const droppedCounter = (slot: number): number => slot * COUNTER_STRIDE
 /** Rows of a slot that are in the log (lock owner). Equals the sequence of the slot's next row. */
 export const storedCounter = (slot: number): number => (SLOT_COUNT + slot) * COUNTER_STRIDE
-const COUNTER_COUNT = 2 * SLOT_COUNT * COUNTER_STRIDE
+/** Rows of a slot that lost their details because the ring of those was full (the slot's thread). */
+export const detailsDroppedCounter = (slot: number): number =>
+  (2 * SLOT_COUNT + slot) * COUNTER_STRIDE
+/** Nanoseconds that a slot's thread last needed to read the clock (the slot's thread). */
+export const clockReadCounter = (slot: number): number => (3 * SLOT_COUNT + slot) * COUNTER_STRIDE
+/** Rows left out on request: not in the sample, or too short (lock owner). */
+export const FILTERED_COUNTER = 4 * SLOT_COUNT * COUNTER_STRIDE
+const COUNTER_COUNT = (4 * SLOT_COUNT + 1) * COUNTER_STRIDE
 
 /** Rows refused by all threads, slotless ones too. */
 export function droppedRows(control: Int32Array, counters: Float64Array): number {
   let dropped = Atomics.load(control, SLOTLESS_DROPPED) >>> 0
   for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += counters[droppedCounter(slot)]!
+  return dropped
+}
+
+/** Rows that lost their details, of all threads. */
+export function droppedDetails(counters: Float64Array): number {
+  let dropped = 0
+  for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += counters[detailsDroppedCounter(slot)]!
   return dropped
 }
 
@@ -95,13 +134,17 @@ const PATH_BYTES = 8192
 export interface SharedMemory {
   control: SharedArrayBuffer
   rings: SharedArrayBuffer[] // SLOT_COUNT rings of `capacity` records
+  details: SharedArrayBuffer[] // SLOT_COUNT rings of bytes
   counters: SharedArrayBuffer
   clock: SharedArrayBuffer
+  callTree: SharedArrayBuffer // queue/call-tree (lock owner)
+  controls: SharedArrayBuffer // queue/controls
   names: SharedArrayBuffer // queue/name-log
   folded: SharedArrayBuffer // metrics/slab of all drained calls (lock owner)
   refused: SharedArrayBuffer // metrics/slab of the calls that found a full ring (owner of REFUSED_LOCK)
   directoryState: SharedArrayBuffer
   directoryPath: SharedArrayBuffer
+  floatClock: boolean // times in the records are f64
 }
 
 /**
@@ -110,7 +153,8 @@ export interface SharedMemory {
  */
 export function createSharedMemory(
   capacity: number,
-  sizes: { names: number; slab: number },
+  sizes: { names: number; slab: number; controls: number; callTree: number },
+  floatClock: boolean,
 ): SharedMemory {
   return {
     control: new SharedArrayBuffer(CONTROL_WORDS * 4),
@@ -118,12 +162,16 @@ export function createSharedMemory(
       { length: SLOT_COUNT },
       () => new SharedArrayBuffer(capacity * RECORD_SIZE_BYTES),
     ),
+    details: Array.from({ length: SLOT_COUNT }, () => new SharedArrayBuffer(DETAIL_RING_BYTES)),
     counters: new SharedArrayBuffer(COUNTER_COUNT * 8),
     clock: new SharedArrayBuffer(CLOCK_WORDS * 8),
+    callTree: new SharedArrayBuffer(sizes.callTree),
+    controls: new SharedArrayBuffer(sizes.controls),
     names: new SharedArrayBuffer(sizes.names),
     folded: new SharedArrayBuffer(sizes.slab),
     refused: new SharedArrayBuffer(sizes.slab),
     directoryState: new SharedArrayBuffer(DIRECTORY_WORDS * 8),
     directoryPath: new SharedArrayBuffer(PATH_BYTES),
+    floatClock,
   }
 }

@@ -2,10 +2,10 @@
  * @module queue/producer
  * The part that runs inside every captured call: reads the clock, keeps the start times, writes the record.
  *
- * The clock is `process.hrtime.bigint()` stored at once into a BigUint64Array: the engine then keeps it a raw 64-bit
- * integer, so a read costs 26-29 ns and allocates nothing. A BigInt that is passed on, or kept in a closure, is boxed.
- * Hence start times stay in arrays and everything else is passed small integers: the depth on the stack for a
- * synchronous call, the number of an in-flight place for an asynchronous one.
+ * The clock's reading is stored at once into an array of 64-bit integers (queue/time-source): the engine then keeps it
+ * raw, and nothing is allocated. A BigInt that is passed on, or kept in a closure, is boxed. Hence start times stay in
+ * arrays and everything else is passed small integers: the level on the stack for a synchronous call, the number of an
+ * in-flight place for an asynchronous one. Level 0 is the program itself, so a call at level n has n - 1 around it.
  *
  * `limit` is the record number at which the slow path must be asked; everything below it has room. It moves forward by a
  * quarter of the ring at a time, so the tail (another thread's line) is read once in CAPACITY / 4 calls.
@@ -13,9 +13,14 @@
 import {
   ASYNC_BIT,
   claimedWord,
+  clockReadCounter,
+  DEPTH_SHIFT,
+  DETAILED_BIT,
   droppedCounter,
   FAILED_BIT,
+  FUNCTION_ID_MASK,
   headWord,
+  MAX_DEPTH,
   RECORD_SIZE_BYTES,
   SLOTLESS_DROPPED,
   tailWord,
@@ -23,15 +28,16 @@ import {
   WRITER_CLOSED,
   type SharedMemory,
 } from './layout.ts'
+import { DetailRing } from './detail-ring.ts'
+import { asTime, createTimes, timeSource, viewTimes } from './time-source.ts'
 
-const INITIAL_DEPTH = 256
+const INITIAL_LEVELS = 256
 const INITIAL_IN_FLIGHT = 256
 /** Waiting for room gives up after a second without a row stored. */
 const WAIT_ROUND_MS = 10
 const MOST_IDLE_ROUNDS = 100
-/** Taken at load: a test's fake clock, installed later, would stop it. */
-// eslint-disable-next-line @typescript-eslint/unbound-method -- needs no receiver
-const now = process.hrtime.bigint
+/** Of the clock, in a row, to learn what one costs at the moment. */
+const PROBE_READS = 16
 
 /** What the slow paths need from the rest of the system. None of them may throw. */
 export interface ProducerHooks {
@@ -46,20 +52,43 @@ export interface ProducerHooks {
 }
 
 export interface Producer {
-  /** Starts timing. @returns the call's depth, for the matching end */
-  begin: () => number
-  /** Ends the call begun at `depth`. */
-  end: (functionId: number, depth: number) => void
+  /** Starts timing. @returns the call's level, for the matching end */
+  begin: (functionId: number) => number
+  /** Ends the call begun at `level`. */
+  end: (functionId: number, level: number) => void
   /** Ends a call that threw. `errorType` is an id of the name log. */
-  fail: (functionId: number, depth: number, errorType: number) => void
-  /** The call begun at `depth` goes on asynchronously. @returns its in-flight place */
-  park: (depth: number) => number
+  fail: (functionId: number, level: number, errorType: number) => void
+  /** The call begun at `level` goes on asynchronously. @returns its in-flight place */
+  park: (level: number) => number
   /** The same, but what is called until `leave` counts as called by it. */
-  hold: (depth: number) => number
-  /** The stack is back at `depth`. */
-  leave: (depth: number) => void
+  hold: (level: number) => number
+  /** What `hold` keeps at `level` is called from there again: enters it anew. @returns its level, to leave */
+  resume: (functionId: number, place: number) => number
+  /** The stack is back below `level`. */
+  leave: (level: number) => void
   endAsync: (functionId: number, place: number) => void
   failAsync: (functionId: number, place: number, errorType: number) => void
+  /** The time, for `finish`. Boxed: not for the fast path. */
+  time: () => bigint
+  /** Ends a call that was parked or held and ended at `endNs`, as the synchronous or asynchronous call that it was. */
+  finish: (
+    functionId: number,
+    place: number,
+    endNs: bigint,
+    asynchronous: boolean,
+    errorType: number,
+  ) => void
+  /**
+   * What the next record of this thread says besides; directly before its end.
+   *
+   * @param childrenNs time spent in captured calls that it made; NaN: as its stack tells
+   * @param attributes text of a JSON object
+   */
+  annotate: (childrenNs: number, attributes: string | undefined) => void
+  /** Function that has called what is at the bottom of the stack, across an asynchronous gap; 0: none. */
+  setRoot: (functionId: number) => void
+  /** Function whose captured call is under way on this stack; 0: none. */
+  current: () => number
   /** A call that ends now and was timed by somebody else. `errorType` 0: it did not fail */
   record: (functionId: number, durationNs: number, errorType: number) => void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
@@ -74,11 +103,14 @@ export function createProducer(
   slot: number | undefined,
   hooks: ProducerHooks,
 ): Producer {
+  const { floatClock } = memory
+  const now = timeSource(floatClock)
   const ring = memory.rings[slot ?? 0]!
-  const ring64 = new BigUint64Array(ring)
+  const ring64 = viewTimes(ring, floatClock)
   const ring32 = new Uint32Array(ring)
   const control = new Int32Array(memory.control)
   const counters = new Float64Array(memory.counters)
+  const details = new DetailRing(memory, slot ?? 0)
   const capacity = ring.byteLength / RECORD_SIZE_BYTES
   const mask = capacity - 1
   const quarter = capacity >> 2
@@ -88,10 +120,16 @@ export function createProducer(
   /** On x86 stores become visible in the order in which they were made, so a plain store publishes the record. */
   const storesInOrder = process.arch === 'x64' || process.arch === 'ia32'
 
-  let starts = new BigUint64Array(INITIAL_DEPTH)
-  let depth = 0
-  let depthLimit = 0 // 0: not started
-  let inFlight = new BigUint64Array(INITIAL_IN_FLIGHT)
+  // the stack, by level
+  let starts = createTimes(INITIAL_LEVELS, floatClock)
+  let startWords = new Uint32Array(starts.buffer)
+  let callers = new Uint32Array(INITIAL_LEVELS) // function whose call it is
+  let top = 0
+  let levelLimit = 0 // 0: not started
+  // calls in flight, by place
+  let inFlight = createTimes(INITIAL_IN_FLIGHT, floatClock)
+  let inFlightParents = new Uint32Array(INITIAL_IN_FLIGHT) // function id, depth above it
+  let inFlightParentStarts = new Uint32Array(INITIAL_IN_FLIGHT)
   let freePlaces = new Int32Array(0)
   let freeCount = 0
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
@@ -99,68 +137,91 @@ export function createProducer(
   let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
   let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
 
-  function begin(): number {
-    const d = depth
-    if (d >= depthLimit) deepen(d)
-    depth = d + 1
-    starts[d] = now()
-    return d
+  function begin(functionId: number): number {
+    const level = top + 1
+    if (level >= levelLimit) deepen(level)
+    callers[level] = functionId
+    starts[level] = now()
+    // last: a stack overflow in here leaves the stack as it was
+    top = level
+    return level
   }
 
-  function end(functionId: number, d: number): void {
+  function end(functionId: number, level: number): void {
     const i = head
+    const above = level - 1
+    top = above
     if (i === limit) {
-      write(functionId, d, 0, starts[d]!, now())
-      depth = d
+      writeSync(functionId, level, 0, now())
       return
     }
     const at = (i & mask) << 2
-    ring64[at] = starts[d]!
+    ring64[at] = starts[level]!
     ring64[at + 1] = now()
     const word = (at << 1) + 4
-    ring32[word] = functionId
-    ring32[word + 1] = d
+    ring32[word] = functionId | ((above < MAX_DEPTH ? above : MAX_DEPTH) << DEPTH_SHIFT)
+    ring32[word + 1] = callers[above]!
+    ring32[word + 3] = startWords[above << 1]!
     head = (i + 1) | 0
     if (storesInOrder) control[headIndex] = head
     else Atomics.store(control, headIndex, head)
-    depth = d
   }
 
-  function fail(functionId: number, d: number, errorType: number): void {
-    write(functionId | FAILED_BIT, d, errorType, starts[d]!, now())
-    depth = d
+  function fail(functionId: number, level: number, errorType: number): void {
+    top = level - 1
+    writeSync(functionId | FAILED_BIT, level, errorType, now())
   }
 
-  function park(d: number): number {
-    const place = hold(d)
-    depth = d
+  function writeSync(functionId: number, level: number, errorType: number, endNs: bigint): void {
+    const above = level - 1
+    const parent = callers[above]! | (Math.min(above, MAX_DEPTH) << DEPTH_SHIFT)
+    write(functionId, parent, startWords[above << 1]!, 0, errorType, starts[level]!, endNs)
+  }
+
+  function park(level: number): number {
+    const place = hold(level)
+    top = level - 1
     return place
   }
 
-  function hold(d: number): number {
+  function hold(level: number): number {
     if (freeCount === 0) addPlaces()
     const place = freePlaces[--freeCount]!
-    inFlight[place] = starts[d]!
+    const above = level - 1
+    inFlight[place] = starts[level]!
+    inFlightParents[place] =
+      callers[above]! | ((above < MAX_DEPTH ? above : MAX_DEPTH) << DEPTH_SHIFT)
+    inFlightParentStarts[place] = startWords[above << 1]!
     return place
   }
 
-  function leave(d: number): void {
-    depth = d
+  function resume(functionId: number, place: number): number {
+    const level = top + 1
+    if (level >= levelLimit) deepen(level)
+    callers[level] = functionId
+    starts[level] = inFlight[place]!
+    top = level
+    return level
+  }
+
+  function leave(level: number): void {
+    top = level - 1
   }
 
   function endAsync(functionId: number, place: number): void {
     freePlaces[freeCount++] = place
     const i = head
     if (i === limit) {
-      write(functionId, ASYNC_BIT, 0, inFlight[place]!, now())
+      writeInFlight(functionId, place, ASYNC_BIT, 0, now())
       return
     }
     const at = (i & mask) << 2
     ring64[at] = inFlight[place]!
     ring64[at + 1] = now()
+    const parent = inFlightParents[place]!
     const word = (at << 1) + 4
-    ring32[word] = functionId
-    ring32[word + 1] = ASYNC_BIT
+    ring32[word] = functionId | (parent & ~FUNCTION_ID_MASK)
+    ring32[word + 1] = (parent & FUNCTION_ID_MASK) | ASYNC_BIT
     head = (i + 1) | 0
     if (storesInOrder) control[headIndex] = head
     else Atomics.store(control, headIndex, head)
@@ -168,44 +229,98 @@ export function createProducer(
 
   function failAsync(functionId: number, place: number, errorType: number): void {
     freePlaces[freeCount++] = place
-    write(functionId | FAILED_BIT, ASYNC_BIT, errorType, inFlight[place]!, now())
+    writeInFlight(functionId | FAILED_BIT, place, ASYNC_BIT, errorType, now())
+  }
+
+  function finish(
+    functionId: number,
+    place: number,
+    endNs: bigint,
+    asynchronous: boolean,
+    errorType: number,
+  ): void {
+    freePlaces[freeCount++] = place
+    const failed = errorType === 0 ? 0 : FAILED_BIT
+    writeInFlight(functionId | failed, place, asynchronous ? ASYNC_BIT : 0, errorType, endNs)
+  }
+
+  function writeInFlight(
+    functionId: number,
+    place: number,
+    flags: number,
+    errorType: number,
+    endNs: bigint,
+  ): void {
+    const parentStart = inFlightParentStarts[place]!
+    write(functionId, inFlightParents[place]!, parentStart, flags, errorType, inFlight[place]!, endNs)
   }
 
   function record(functionId: number, durationNs: number, errorType: number): void {
-    if (depthLimit === 0) deepen(0)
+    if (levelLimit === 0) deepen(1)
     const endNs = now()
     const failed = errorType === 0 ? 0 : FAILED_BIT
-    const startNs = endNs - BigInt(durationNs)
-    write(functionId | failed, depth, errorType, startNs < 0n ? 0n : startNs, endNs)
+    const startNs = endNs - asTime(durationNs, floatClock)
+    const parent = callers[top]! | (Math.min(top, MAX_DEPTH) << DEPTH_SHIFT)
+    const start = startNs < 0 ? asTime(0, floatClock) : startNs
+    write(functionId | failed, parent, startWords[top << 1]!, 0, errorType, start, endNs)
   }
 
-  /** The general form of `end`: any row, room or not. */
+  function annotate(childrenNs: number, attributes: string | undefined): void {
+    details.prepare(childrenNs, attributes)
+    limit = head // so that the next record comes by `write`
+  }
+
+  /**
+   * The general form of `end`: any row, room or not. Never throws: near the end of the stack the calls below can.
+   *
+   * @param parent bits 0-19 function id, from 20 on depth, as in the record's two words
+   */
   function write(
     functionId: number,
-    depthAndFlags: number,
+    parent: number,
+    parentStart: number,
+    flags: number,
     errorType: number,
     startNs: bigint,
     endNs: bigint,
   ): void {
-    if (head === limit && !makeRoom()) {
-      if (slot === undefined) Atomics.add(control, SLOTLESS_DROPPED, 1)
-      else counters[droppedIndex] = counters[droppedIndex]! + 1
-      hooks.refused(functionId & ~FAILED_BIT, Number(endNs - startNs), functionId < 0)
-      return
+    try {
+      if (head === limit && !makeRoom()) {
+        refuse(functionId, startNs, endNs)
+        return
+      }
+      const at = (head & mask) << 2
+      ring64[at] = startNs
+      ring64[at + 1] = endNs
+      const word = (at << 1) + 4
+      ring32[word] = functionId | (parent & ~FUNCTION_ID_MASK)
+      ring32[word + 1] = (parent & FUNCTION_ID_MASK) | flags | publishDetails()
+      ring32[word + 2] = errorType
+      ring32[word + 3] = parentStart
+      head = (head + 1) | 0
+      Atomics.store(control, headIndex, head)
+      if (mode === 'write-through') {
+        hooks.pressure()
+        limit = head
+      }
+    } catch {
+      refused()
     }
-    const at = (head & mask) << 2
-    ring64[at] = startNs
-    ring64[at + 1] = endNs
-    const word = (at << 1) + 4
-    ring32[word] = functionId
-    ring32[word + 1] = depthAndFlags
-    ring32[word + 2] = errorType
-    head = (head + 1) | 0
-    Atomics.store(control, headIndex, head)
-    if (mode === 'write-through') {
-      hooks.pressure()
-      limit = head
-    }
+  }
+
+  function refuse(functionId: number, startNs: bigint, endNs: bigint): void {
+    details.discard()
+    refused()
+    hooks.refused(functionId & FUNCTION_ID_MASK, Number(endNs - startNs), functionId < 0)
+  }
+
+  function refused(): void {
+    if (slot === undefined) Atomics.add(control, SLOTLESS_DROPPED, 1)
+    else counters[droppedIndex] = counters[droppedIndex]! + 1
+  }
+
+  function publishDetails(): number {
+    return details.isPrepared && details.publish(head) ? DETAILED_BIT : 0
   }
 
   /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
@@ -214,6 +329,7 @@ export function createProducer(
     if (pendingRows() >= quarter) hooks.pressure()
     const pending = pendingRows() < capacity ? pendingRows() : waitForRoom()
     if (pending >= capacity) return false
+    probeClock()
     // in write-through mode the limit stays at the head, so that every row comes by here
     limit = (head + (mode === 'queue' ? Math.min(capacity - pending, quarter) : 0)) | 0
     return true
@@ -240,24 +356,37 @@ export function createProducer(
     return pendingRows()
   }
 
+  /** What reading the clock costs just now: what a call costs is that, twice, and little else. */
+  function probeClock(): void {
+    const startNs = now()
+    for (let read = 2; read < PROBE_READS; read++) now()
+    counters[clockReadCounter(slot ?? 0)] = Number(now() - startNs) / (PROBE_READS - 1)
+  }
+
   /** First call of the thread, or a recursion deeper than any before. */
-  function deepen(d: number): void {
-    if (depthLimit === 0) hooks.start()
-    if (d >= starts.length) {
-      const deeper = new BigUint64Array(starts.length * 2)
+  function deepen(level: number): void {
+    if (levelLimit === 0) hooks.start()
+    if (level >= starts.length) {
+      const deeper = createTimes(starts.length * 2, floatClock)
       deeper.set(starts)
       starts = deeper
+      startWords = new Uint32Array(deeper.buffer)
+      const more = new Uint32Array(deeper.length)
+      more.set(callers)
+      callers = more
     }
-    depthLimit = starts.length
+    levelLimit = starts.length
   }
 
   function addPlaces(): void {
     const count = freePlaces.length === 0 ? INITIAL_IN_FLIGHT : freePlaces.length * 2
-    const larger = new BigUint64Array(count)
-    larger.set(inFlight)
     const first = freePlaces.length
+    const times = createTimes(count, floatClock)
+    times.set(inFlight)
+    inFlight = times
+    inFlightParents = grown(inFlightParents, count)
+    inFlightParentStarts = grown(inFlightParentStarts, count)
     freePlaces = new Int32Array(count)
-    inFlight = larger
     for (let place = first; place < count; place++) freePlaces[freeCount++] = place
   }
 
@@ -267,9 +396,17 @@ export function createProducer(
     fail,
     park,
     hold,
+    resume,
     leave,
     endAsync,
     failAsync,
+    time: () => now(),
+    finish,
+    annotate,
+    setRoot: (functionId) => {
+      callers[0] = functionId
+    },
+    current: () => callers[top]!,
     record,
     writeThrough() {
       if (mode === 'queue') mode = 'write-through'
@@ -280,6 +417,12 @@ export function createProducer(
       limit = head
     },
   }
+}
+
+function grown(values: Uint32Array, length: number): Uint32Array<ArrayBuffer> {
+  const longer = new Uint32Array(length)
+  longer.set(values)
+  return longer
 }
 
 /**

@@ -1,0 +1,140 @@
+/**
+ * @module capture/wrap-detailed
+ * The wrapper of a function whose calls say more than how long they took: attributes, what counts as a failure, who
+ * called it across an asynchronous gap. It behaves like the plain wrapper (capture/wrap) and costs some hundred
+ * nanoseconds more. The user's functions run after the clock has been read, and nothing that they throw gets out.
+ */
+/* eslint-disable prefer-rest-params -- as the plain wrapper has it: no formal parameters of its own */
+import { types } from 'node:util'
+import type { Producer } from '../queue/producer.ts'
+import type { AsyncParents, Ancestry } from './async-parents.ts'
+import { disguise, isConstructor } from './disguise.ts'
+import { isSettling } from './settling.ts'
+import { createSharing, type Outcome } from './share-outcome.ts'
+import type { AnyFunction, IdAtFirstCall, WrapHooks } from './wrap.ts'
+
+export interface CallDetails {
+  /** Text of a JSON object, from what the user's extractor has returned. Never throws. */
+  attributes?: ((args: unknown[], outcome: Outcome) => string | undefined) | undefined
+  /** What the user says that the outcome is. */
+  isError?: ((result: unknown, error: unknown) => unknown) | undefined
+  parent?: boolean | undefined
+}
+
+export type WrapDetailed = <F extends AnyFunction>(
+  fn: F,
+  id: number | IdAtFirstCall,
+  details: CallDetails,
+) => F
+
+const { apply, construct } = Reflect
+const UNKNOWN_ID = -1
+/** Of a result that `isError` takes for a failure and that is no error. */
+const FAILED_RESULT = '(result)'
+
+export interface DetailedHooks extends WrapHooks {
+  /** Id of an error type by its name. Never throws. */
+  errorTypeNamed(name: string): number
+  parents: AsyncParents
+}
+
+export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): WrapDetailed {
+  const { begin, park, annotate, finish, time } = producer
+  const { off, parents } = hooks
+  const shareOutcome = createSharing()
+
+  /** @returns id of the error's type, 0 if the call has not failed */
+  function errorTypeOf(details: CallDetails, { failed, value }: Outcome): number {
+    let counts = failed
+    if (details.isError !== undefined) {
+      try {
+        const { isError } = details
+        counts = Boolean(failed ? isError(undefined, value) : isError(value, undefined))
+      } catch {
+        // a broken function of the user's: what was thrown stays a failure, what was returned none
+      }
+    }
+    if (!counts) return 0
+    return failed || types.isNativeError(value)
+      ? hooks.errorType(value)
+      : hooks.errorTypeNamed(FAILED_RESULT)
+  }
+
+  return function wrapDetailed<F extends AnyFunction>(
+    fn: F,
+    id: number | IdAtFirstCall,
+    details: CallDetails,
+  ): F {
+    let functionId = typeof id === 'number' ? id : UNKNOWN_ID
+
+    function call(self: unknown, args: IArguments, newTarget: AnyFunction | undefined): unknown {
+      const invoke = (): unknown =>
+        newTarget === undefined
+          ? apply(fn, self, args as never)
+          : construct(fn, args as never, newTarget === wrapper ? fn : newTarget)
+      if (functionId === UNKNOWN_ID) functionId = (id as IdAtFirstCall)(self)
+      if (off[functionId] === 1) return invoke()
+      const ancestry = details.parent === true ? parents.enter(functionId) : undefined
+      const level = begin(functionId)
+      let result: unknown
+      try {
+        result = ancestry === undefined ? invoke() : ancestry.run(invoke)
+      } catch (error) {
+        end(level, false, { failed: true, value: error }, args, ancestry)
+        throw error
+      }
+      if (!isSettling(result)) {
+        end(level, false, { failed: false, value: result }, args, ancestry)
+        return result
+      }
+      const place = park(level)
+      ancestry?.detach()
+      return shareOutcome(result, (outcome) => {
+        endAt(place, true, time(), outcome, args, ancestry)
+      })
+    }
+
+    function end(
+      level: number,
+      asynchronous: boolean,
+      outcome: Outcome,
+      args: IArguments,
+      ancestry: Ancestry | undefined,
+    ): void {
+      const endNs = time()
+      const place = park(level)
+      ancestry?.detach()
+      endAt(place, asynchronous, endNs, outcome, args, ancestry)
+    }
+
+    function endAt(
+      place: number,
+      asynchronous: boolean,
+      endNs: bigint,
+      outcome: Outcome,
+      args: IArguments,
+      ancestry: Ancestry | undefined,
+    ): void {
+      const childrenNs = ancestry?.leave(endNs, asynchronous) ?? NaN
+      const errorType = errorTypeOf(details, outcome)
+      const attributes = details.attributes?.(Array.from(args), outcome)
+      if (attributes !== undefined || !Number.isNaN(childrenNs)) annotate(childrenNs, attributes)
+      finish(functionId, place, endNs, asynchronous, errorType)
+    }
+
+    function constructible(this: unknown): unknown {
+      return call(this, arguments, new.target as AnyFunction | undefined)
+    }
+
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
+    const { plain } = {
+      plain(this: unknown): unknown {
+        return call(this, arguments, undefined)
+      },
+    }
+
+    const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
+    disguise(wrapper, fn)
+    return wrapper as F
+  }
+}
