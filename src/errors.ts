@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'KRONICLER_TORN' // the last frame of a log is incomplete: a crash cut it off
   | 'KRONICLER_IO' // the operating system refused a read or a write
   | 'KRONICLER_WRITER' // the background thread failed
+  | 'KRONICLER_NAMES' // a warning: names of functions are cut short, or there are too many
   | 'KRONICLER_USAGE' // a command line that cannot be understood
 
 export class KroniclerError extends Error {

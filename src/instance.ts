@@ -68,6 +68,8 @@ const IDLE_HEALTH: Health = {
   stored: 0,
   queued: 0,
   dropped: 0,
+  filtered: 0,
+  attributesDropped: 0,
   lastError: undefined,
 }
 

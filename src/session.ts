@@ -5,18 +5,20 @@
  */
 import { fileURLToPath } from 'node:url'
 import { setEnvironmentData, threadId, type Worker } from 'node:worker_threads'
+import { createBackend } from './capture/backend.ts'
 import type { CaptureBackend } from './capture/capture.ts'
-import { errorTypeName } from './capture/error-type.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
-import { createOpenSpan } from './capture/span.ts'
-import { createWrapCallback } from './capture/wrap-callback.ts'
-import { createWrapping } from './capture/wrap.ts'
 import { KroniclerError } from './errors.ts'
+import { CALL_TREE_BYTES } from './queue/call-tree.ts'
+import { Controls, controlsSizeBytes } from './queue/controls.ts'
+import { chooseClock } from './queue/time-source.ts'
 import { settle, type Options, type Settings } from './internal/options.ts'
 import { slabSizeBytes } from './metrics/slab.ts'
 import {
   createSharedMemory,
+  droppedDetails,
   droppedRows,
+  FILTERED_COUNTER,
   headWord,
   REFUSED_LOCK,
   REFUSED_SEQUENCE,
@@ -26,7 +28,7 @@ import {
   type SharedMemory,
 } from './queue/layout.ts'
 import { releaseDead } from './queue/lock.ts'
-import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
+import { NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
 import type { Health, Metrics } from './types.ts'
 import { onEndingSignal, onProcessExit } from './writer/exit-hooks.ts'
@@ -53,6 +55,7 @@ export class Session {
   readonly #memory: SharedMemory
   readonly #control: Int32Array
   readonly #counters: Float64Array
+  readonly #controls: Controls
   readonly #names: NameLog
   readonly #metrics: LiveMetrics
   readonly #producer: Producer
@@ -71,9 +74,19 @@ export class Session {
     const ids = maxFunctions + RESERVED_IDS
     this.#memory =
       shared?.memory ??
-      createSharedMemory(queueCapacity, { names: NAME_LOG_BYTES, slab: slabSizeBytes(ids) })
+      createSharedMemory(
+        queueCapacity,
+        {
+          names: NAME_LOG_BYTES,
+          slab: slabSizeBytes(ids),
+          controls: controlsSizeBytes(ids),
+          callTree: CALL_TREE_BYTES,
+        },
+        chooseClock(),
+      )
     this.#control = new Int32Array(this.#memory.control)
     this.#counters = new Float64Array(this.#memory.counters)
+    this.#controls = new Controls(this.#memory.controls, ids)
     this.#names = new NameLog(this.#memory.names, nameLimits(maxFunctions), threadId)
     this.#metrics = new LiveMetrics(this.#memory, ids, threadId)
     this.#writer = new WriterRemote(this.#control)
@@ -142,6 +155,8 @@ export class Session {
       stored: this.#sumOfCounters(storedCounter),
       queued: heads.reduce((sum, head, slot) => sum + ((head - tails[slot]!) | 0), 0),
       dropped: droppedRows(this.#control, this.#counters),
+      filtered: this.#counters[FILTERED_COUNTER]!,
+      attributesDropped: droppedDetails(this.#counters),
       lastError: this.#host?.lastError,
     }
   }
@@ -208,18 +223,23 @@ export class Session {
   }
 
   #createBackend(): CaptureBackend {
-    const names = this.#names
-    const producer = this.#producer
-    const errorType = (thrown: unknown): number =>
-      names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown))
-    return {
-      ...createWrapping(producer, { errorType }),
-      wrapCallback: createWrapCallback(producer, { errorType }),
-      openSpan: createOpenSpan(producer, { errorType }),
-      record: (functionId, durationNs, thrown) => {
-        producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
+    return createBackend({
+      producer: this.#producer,
+      names: this.#names,
+      controls: this.#controls,
+      maxFunctions: this.#settings.maxFunctions,
+      warn: (message) => {
+        this.#warn(message)
       },
-      idOf: (name) => names.idOf(NAME_FUNCTION, name),
+    })
+  }
+
+  /** Nothing that the listener throws gets out. */
+  #warn(message: string): void {
+    try {
+      this.#settings.onError(new KroniclerError('KRONICLER_NAMES', message))
+    } catch {
+      // a broken listener must not break the application
     }
   }
 

@@ -93,5 +93,7 @@ export interface Health {
   stored: number // rows in the log
   queued: number // rows waiting to be stored
   dropped: number // rows refused because the queue was full; they are in the metrics all the same
+  filtered: number // rows not stored on request: below slowerThan, or not in the sample; they are in the metrics
+  attributesDropped: number // rows stored without their attributes, which came faster than they could be stored
   lastError: Error | undefined // the last failure inside Kronicler
 }

@@ -4,13 +4,16 @@
  * mode.
  */
 import { kindOf } from '../internal/check-options.ts'
+import { createAttributeEncoder } from './attributes.ts'
+import { callSiteOf } from './call-site.ts'
 import { captureClass, isClass } from './capture-class.ts'
 import { decorate, isDecoratorCall, type MemberWrapping } from './decorators.ts'
 import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
 import type { OpenSpan } from './span.ts'
 import type { WrapCallback } from './wrap-callback.ts'
-import type { AnyFunction, Wrapping } from './wrap.ts'
+import type { CallDetails, WrapDetailed } from './wrap-detailed.ts'
+import type { AnyFunction, IdAtFirstCall, Wrapping } from './wrap.ts'
 
 type Callable = (this: never, ...args: never[]) => unknown
 type Class = abstract new (...args: never[]) => unknown
@@ -49,10 +52,21 @@ export interface Capture extends CaptureDecorator {
 
 /** With what calls are recorded. None of it throws. */
 export interface CaptureBackend extends Wrapping {
+  wrapDetailed: WrapDetailed
   wrapCallback: WrapCallback
   openSpan: OpenSpan
-  record: (functionId: number, durationNs: number, thrown: { value: unknown } | undefined) => void
+  record: (functionId: number, durationNs: number, options: RecordedOutcome) => void
   idOf: (name: string) => number
+  /** What is recorded of the function unless a rule says otherwise, and where it is defined. */
+  describe: (functionId: number, options: CaptureOptions, place: string | undefined) => void
+  /** A function is to be named by what a minifier has left of its name. */
+  warnOfShortName: (name: string) => void
+}
+
+/** How a call ended that was timed by somebody else. */
+export interface RecordedOutcome {
+  thrown?: { value: unknown } | undefined // undefined: it did not fail
+  attributes?: string | undefined // text of a JSON object
 }
 
 /** @param activeBackend gives undefined while capture is disabled: functions are then left as they are */
@@ -61,44 +75,63 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   const wrappers = new WeakMap<AnyFunction, Map<string, AnyFunction>>()
   const nameOfWrapper = new WeakMap<AnyFunction, string>()
 
-  function wrapNamed(fn: AnyFunction, name: string): AnyFunction {
-    assertCapturable(fn)
-    const known = wrappers.get(fn)?.get(name)
-    if (known !== undefined) return known
-    const backend = activeBackend()
-    if (backend === undefined || nameOfWrapper.get(fn) === name) return fn
-    const wrapper = backend.wrap(fn, backend.idOf(name))
-    if (!wrappers.has(fn)) wrappers.set(fn, new Map())
-    wrappers.get(fn)!.set(name, wrapper)
-    nameOfWrapper.set(wrapper, name)
-    return wrapper
+  /** @param boundary function that the user, or the compiler, has called */
+  function wrappingFor(options: CaptureOptions, boundary: AnyFunction): MemberWrapping {
+    let place: { known: string | undefined } | undefined
+    const placeOnce = (): string | undefined => (place ??= { known: callSiteOf(boundary) }).known
+    const details = detailsOf(options)
+
+    function create(fn: AnyFunction, backend: CaptureBackend, id: number | IdAtFirstCall) {
+      return details === undefined ? backend.wrap(fn, id) : backend.wrapDetailed(fn, id, details)
+    }
+
+    function idOf(backend: CaptureBackend, name: string, definedAt: string | undefined): number {
+      if (options.name === undefined && isShort(name)) backend.warnOfShortName(name)
+      const id = backend.idOf(name)
+      backend.describe(id, options, definedAt)
+      return id
+    }
+
+    return {
+      wrapNamed(fn, name) {
+        assertCapturable(fn)
+        const known = wrappers.get(fn)?.get(name)
+        if (known !== undefined) return known
+        const backend = activeBackend()
+        if (backend === undefined || nameOfWrapper.get(fn) === name) return fn
+        const wrapper = create(fn, backend, idOf(backend, name, placeOnce()))
+        if (!wrappers.has(fn)) wrappers.set(fn, new Map())
+        wrappers.get(fn)!.set(name, wrapper)
+        nameOfWrapper.set(wrapper, name)
+        return wrapper
+      },
+      wrapUnnamed(fn, nameAtFirstCall) {
+        assertCapturable(fn)
+        const backend = activeBackend()
+        if (backend === undefined) return fn
+        const definedAt = placeOnce() // at the first call the stack is another
+        const wrapper: AnyFunction = create(fn, backend, (self) =>
+          idOf(backend, nameAtFirstCall(self, wrapper), definedAt),
+        )
+        return wrapper
+      },
+    }
   }
 
-  const wrapUnnamed: MemberWrapping['wrapUnnamed'] = (fn, nameAtFirstCall) => {
-    assertCapturable(fn)
-    const backend = activeBackend()
-    if (backend === undefined) return fn
-    const wrapper: AnyFunction = backend.wrap(fn, (self) =>
-      backend.idOf(nameAtFirstCall(self, wrapper)),
-    )
-    return wrapper
-  }
-
-  const wrapping: MemberWrapping = { wrapNamed, wrapUnnamed }
-
-  /** @param boundary function that the user has called */
   function wrapAny(fn: unknown, options: CaptureOptions, boundary: AnyFunction): unknown {
     if (typeof fn !== 'function') {
       throw new TypeError(`capture: expected a function, not ${kindOf(fn)}`)
     }
+    const { wrapNamed } = wrappingFor(options, boundary)
     if (isClass(fn)) return captureClass(fn as AnyFunction, '', options, wrapNamed)
     return wrapNamed(fn as AnyFunction, options.name ?? nameOfFunction(fn as AnyFunction, boundary))
   }
 
   function decoratorWith(options: CaptureOptions): AnyFunction {
     function decoratorOrWrapper(...args: unknown[]): unknown {
-      if (isDecoratorCall(args)) return decorate(args, options, wrapping)
-      return wrapAny(args[0], options, decoratorOrWrapper)
+      const boundary: AnyFunction = decoratorOrWrapper
+      if (isDecoratorCall(args)) return decorate(args, options, wrappingFor(options, boundary))
+      return wrapAny(args[0], options, boundary)
     }
     return decoratorOrWrapper
   }
@@ -111,7 +144,7 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
       const options = { ...checkCaptureOptions(third === undefined ? {} : third), name: first }
       return wrapAny(second, options, capture)
     }
-    if (isDecoratorCall(args)) return decorate(args, {}, wrapping)
+    if (isDecoratorCall(args)) return decorate(args, {}, wrappingFor({}, capture))
     if (typeof first === 'function') {
       return wrapAny(first, checkCaptureOptions(second === undefined ? {} : second), capture)
     }
@@ -121,6 +154,33 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   }
 
   return capture as Capture
+}
+
+/** What makes a wrapper of the detailed kind necessary; undefined: nothing. */
+function detailsOf(options: CaptureOptions): CallDetails | undefined {
+  const { attributes, isError, parent, redact } = options
+  if (attributes === undefined && isError === undefined && parent !== true) return undefined
+  if (attributes === undefined) return { isError, parent }
+  const encode = createAttributeEncoder({ redact: redact ?? true })
+  return {
+    isError,
+    parent,
+    attributes(args, { failed, value }) {
+      try {
+        const extracted = failed
+          ? attributes(args, undefined, value)
+          : attributes(args, value, undefined)
+        return extracted === undefined ? undefined : encode(extracted)
+      } catch {
+        return undefined // a broken extractor costs the attributes, not the call
+      }
+    },
+  }
+}
+
+/** `a`, or `t.a`: what a minifier leaves of `calculate`. */
+function isShort(name: string): boolean {
+  return /^(?:[A-Za-z_$]\w?\.)?[A-Za-z_$]$/.test(name)
 }
 
 function assertCapturable(fn: AnyFunction): void {

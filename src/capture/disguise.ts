@@ -2,6 +2,8 @@
  * @module capture/disguise
  * Makes a wrapper, or a derived promise, look like what it stands for.
  */
+import type { AnyFunction } from './wrap.ts'
+
 const { construct, ownKeys, getOwnPropertyDescriptor, defineProperty } = Reflect
 
 /** Gives the wrapper everything by which one could tell it from the function, `toString()`'s text excepted. */

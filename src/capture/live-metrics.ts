@@ -18,16 +18,19 @@ import {
   type SharedMemory,
 } from '../queue/layout.ts'
 import { acquireBriefly, beginChange, endChange, release } from '../queue/lock.ts'
+import { viewTimes, type Times } from '../queue/time-source.ts'
 import { nowMs } from '../internal/time.ts'
 import type { Metrics } from '../types.ts'
 
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
+const TIMES_PER_RECORD = RECORD_SIZE_BYTES / 8
 /** A fold takes some microseconds; a reader that has waited this long reads what there is. */
 const PATIENCE_MS = 50
 
 export class LiveMetrics {
   readonly #control: Int32Array
   readonly #rings: Uint32Array[]
+  readonly #times: Times[]
   readonly #mask: number
   readonly #folded: MetricsSlab
   readonly #refused: MetricsSlab
@@ -37,6 +40,7 @@ export class LiveMetrics {
   constructor(memory: SharedMemory, maxFunctions: number, threadId: number) {
     this.#control = new Int32Array(memory.control)
     this.#rings = memory.rings.map((ring) => new Uint32Array(ring))
+    this.#times = memory.rings.map((ring) => viewTimes(ring, memory.clockOrigin))
     this.#mask = memory.rings[0]!.byteLength / RECORD_SIZE_BYTES - 1
     this.#folded = new MetricsSlab(memory.folded, maxFunctions)
     this.#refused = new MetricsSlab(memory.refused, maxFunctions)
@@ -84,13 +88,14 @@ export class LiveMetrics {
    */
   #readRing(slot: number, id: number): void {
     const ring = this.#rings[slot]!
+    const times = this.#times[slot]!
     const head = Atomics.load(this.#control, headWord(slot))
     for (let i = Atomics.load(this.#control, tailWord(slot)); i !== head; i = (i + 1) | 0) {
       const word = (i & this.#mask) * WORDS_PER_RECORD
       const functionWord = ring[word + 4]!
       if ((functionWord & FUNCTION_ID_MASK) !== id) continue
-      const high = ring[word + 3]! - ring[word + 1]!
-      const durationNs = high * 4294967296 + (ring[word + 2]! - ring[word]!)
+      const time = (i & this.#mask) * TIMES_PER_RECORD
+      const durationNs = Math.round(Number(times[time + 1]! - times[time]!))
       this.#accumulator.add(Math.max(0, durationNs), functionWord >= FAILED_BIT)
     }
   }

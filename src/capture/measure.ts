@@ -3,6 +3,8 @@
  * Recording without wrapping: `span`, `record`, and `captureCallback` for functions in callback style.
  */
 import { kindOf } from '../internal/check-options.ts'
+import { createAttributeEncoder } from './attributes.ts'
+import { callSiteOf } from './call-site.ts'
 import type { CaptureBackend } from './capture.ts'
 import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
@@ -13,6 +15,7 @@ type Callable = (this: never, ...args: never[]) => unknown
 
 export interface RecordOptions {
   error?: unknown // what was thrown; its class name is recorded (default: nothing was)
+  attributes?: unknown // what JSON can say, stored with the call; secrets are blotted out (default: nothing)
 }
 
 export interface Measure {
@@ -31,6 +34,8 @@ const LONGEST_NS = Number.MAX_SAFE_INTEGER
 
 /** @param activeBackend gives undefined while capture is disabled */
 export function createMeasure(activeBackend: () => CaptureBackend | undefined): Measure {
+  const encode = createAttributeEncoder({})
+
   function span(name: string, fn?: () => unknown): unknown {
     checkName(name)
     if (fn !== undefined) assertFunction(fn)
@@ -50,8 +55,10 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     }
     const backend = activeBackend()
     if (backend === undefined) return
-    const thrown = options.error === undefined ? undefined : { value: options.error }
-    backend.record(backend.idOf(name), Math.round(durationNs), thrown)
+    backend.record(backend.idOf(name), Math.round(durationNs), {
+      thrown: options.error === undefined ? undefined : { value: options.error },
+      attributes: options.attributes === undefined ? undefined : encode(options.attributes),
+    })
   }
 
   function captureCallback(first: unknown, second?: unknown): unknown {
@@ -64,7 +71,9 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     const backend = activeBackend()
     if (backend === undefined) return fn
     const boundary = captureCallback as AnyFunction
-    return backend.wrapCallback(fn, backend.idOf(options.name ?? nameOfFunction(fn, boundary)))
+    const id = backend.idOf(options.name ?? nameOfFunction(fn, boundary))
+    backend.describe(id, options, callSiteOf(boundary))
+    return backend.wrapCallback(fn, id)
   }
 
   return { span, record, captureCallback } as Measure

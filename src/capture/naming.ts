@@ -2,6 +2,7 @@
  * @module capture/naming
  * Under which name the calls of a function are recorded, if none is given.
  */
+import { callSiteOf } from './call-site.ts'
 import type { AnyFunction } from './wrap.ts'
 
 /**
@@ -12,7 +13,8 @@ import type { AnyFunction } from './wrap.ts'
 export function nameOfFunction(fn: AnyFunction, boundary: AnyFunction): string {
   const name: unknown = fn.name
   if (typeof name === 'string' && name !== '') return name
-  return `anonymous (${callSiteOf(boundary)})`
+  const place = callSiteOf(boundary) ?? 'unknown place'
+  return `anonymous (${place.slice(place.lastIndexOf('/') + 1)})`
 }
 
 /** `Orders.find`; the key alone where the class has no name. */
@@ -61,13 +63,4 @@ function prototypeChain(start: unknown): object[] {
     link = Object.getPrototypeOf(link) as unknown
   }
   return chain
-}
-
-/** `file.ts:12` of the call of `boundary` that is under way. */
-function callSiteOf(boundary: AnyFunction): string {
-  const holder: { stack?: string } = {}
-  Error.captureStackTrace(holder, boundary)
-  const caller = (holder.stack ?? '').split('\n')[1] ?? ''
-  const match = /([^\s()/\\]+:\d+):\d+\)?$/.exec(caller)
-  return match?.[1] ?? 'unknown place'
 }

@@ -3,15 +3,44 @@
  * What may be given to `capture`, checked where it is given.
  */
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
+import { parseDurationNs } from '../internal/duration.ts'
+import { oneInOf } from '../internal/sampling.ts'
 
 export interface CaptureOptions {
   name?: string // under which the calls are recorded (default: the function's own, or Class.method)
   skip?: readonly (string | symbol)[] // of a class: methods that are not captured (default: none)
+  /**
+   * What to store with each call: called after it, with its arguments and its outcome, and may return anything that JSON
+   * can say. Secrets are blotted out and long values cut. Never called in the time that is measured; what it throws is
+   * ignored. Default: nothing is stored.
+   */
+  attributes?: AttributeExtractor
+  redact?: Redaction // attributes that are blotted out: by the usual names of secrets, none, or these names too (default true)
+  /** Whether the call has failed, in place of "it threw or rejected": `(result) => result.status >= 500`. */
+  isError?: (result: unknown, error: unknown) => unknown
+  slowerThan?: number | string // shorter calls are counted in the metrics only: '5ms', or milliseconds (default 0)
+  sample?: number // share of the calls to store, above 0 and at most 1; failed and slow ones are always stored (default 1)
+  parent?: boolean // knows its caller across `await`, and its callees know it (default false: from the stack only)
 }
+
+/** `error` is what was thrown or rejected, and `result` is then undefined. */
+export type AttributeExtractor = (args: unknown[], result: unknown, error: unknown) => unknown
+
+export type Redaction = boolean | readonly string[]
 
 const CHECKS: Record<keyof CaptureOptions, (value: unknown) => void> = {
   name: checkName,
   skip: checkSkip,
+  attributes: checkFunction('attributes'),
+  redact: checkRedaction,
+  isError: checkFunction('isError'),
+  slowerThan: (value) => parseDurationNs(value, 'capture: slowerThan'),
+  sample: (value) => oneInOf(value, 'capture: sample'),
+  parent: (value) => {
+    if (typeof value !== 'boolean') {
+      throw new TypeError(`capture: parent must be true or false, not ${kindOf(value)}`)
+    }
+  },
 }
 
 /**
@@ -37,4 +66,19 @@ function checkSkip(skip: unknown): void {
   const valid =
     Array.isArray(skip) && skip.every((key) => typeof key === 'string' || typeof key === 'symbol')
   if (!valid) throw new TypeError('capture: skip must be an array of method names')
+}
+
+function checkFunction(name: string) {
+  return (value: unknown): void => {
+    if (typeof value !== 'function') {
+      throw new TypeError(`capture: ${name} must be a function, not ${kindOf(value)}`)
+    }
+  }
+}
+
+function checkRedaction(redact: unknown): void {
+  const valid =
+    typeof redact === 'boolean' ||
+    (Array.isArray(redact) && redact.every((name) => typeof name === 'string'))
+  if (!valid) throw new TypeError('capture: redact must be true, false or an array of names')
 }

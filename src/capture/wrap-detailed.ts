@@ -123,7 +123,7 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
     }
 
     function constructible(this: unknown): unknown {
-      return call(this, arguments, new.target as AnyFunction | undefined)
+      return call(this, arguments, new.target)
     }
 
     // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver

@@ -50,10 +50,14 @@ export class MetricsAccumulator {
     this.calls = total
   }
 
+  /** Duration at a quantile in [0, 1]; NaN without calls. */
+  quantile(quantile: number): number {
+    return quantileOf(this.counts, this.calls, quantile, this.minNs, this.maxNs)
+  }
+
   toMetrics(): Metrics {
-    const { calls, counts, minNs, maxNs } = this
+    const { calls, minNs, maxNs } = this
     const standardDeviationNs = Math.sqrt(this.squaredDeviations / (calls - 1))
-    const at = (quantile: number): number => quantileOf(counts, calls, quantile, minNs, maxNs)
     return {
       calls,
       errors: this.errors,
@@ -62,11 +66,11 @@ export class MetricsAccumulator {
       standardErrorNs: calls < 2 ? NaN : standardDeviationNs / Math.sqrt(calls),
       minNs: calls === 0 ? NaN : minNs,
       maxNs: calls === 0 ? NaN : maxNs,
-      p50Ns: at(0.5),
-      p90Ns: at(0.9),
-      p95Ns: at(0.95),
-      p99Ns: at(0.99),
-      p999Ns: at(0.999),
+      p50Ns: this.quantile(0.5),
+      p90Ns: this.quantile(0.9),
+      p95Ns: this.quantile(0.95),
+      p99Ns: this.quantile(0.99),
+      p999Ns: this.quantile(0.999),
     }
   }
 }

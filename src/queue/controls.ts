@@ -5,17 +5,21 @@
  *
  *   header   64 B                 i32 VERSION: changes made so far
  *   off      ids x 1 B, padded    1: calls are not recorded at all; read by the wrappers on every call
- *   table    ids x 24 B           f64 slowerThanNs | f64 keepFromNs | u32 oneIn (0 and 1: every row) | u32 reserved
+ *   table    ids x 32 B           f64 slowerThanNs | f64 keepFromNs | f64 defaultSlowerThanNs | u32 oneIn | u32 defaultOneIn
+ *                                 (0 and 1: every row)
  *
- * `keepFromNs` is written by the lock owner, the rest by whoever sets it; each field is stored in one go.
+ * `keepFromNs` is written by the lock owner, the rest by whoever sets it; each field is stored in one go. The defaults are
+ * what was asked for where the function was captured; they hold wherever no rule says otherwise.
  */
 
 const HEADER_BYTES = 64
 const VERSION = 0
-const ENTRY_BYTES = 24
+const ENTRY_BYTES = 32
 const SLOWER_THAN = 0 // f64
 const KEEP_FROM = 1 // f64
-const ONE_IN = 4 // u32
+const DEFAULT_SLOWER_THAN = 2 // f64
+const ONE_IN = 6 // u32
+const DEFAULT_ONE_IN = 7 // u32
 
 export interface Control {
   enabled: boolean // false: calls are neither recorded nor counted
@@ -25,8 +29,8 @@ export interface Control {
 
 export const RECORD_EVERYTHING: Control = { enabled: true, slowerThanNs: 0, oneIn: 1 }
 
-/** Of samples: larger ones would make a row stand for more calls than anybody has. */
-export const MAX_ONE_IN = 1_000_000_000
+/** A row's weight in the files is below 2^31. */
+export const MAX_ONE_IN = 2 ** 31 - 1
 
 /** @param ids in use are below this */
 export function controlsSizeBytes(ids: number): number {
@@ -58,6 +62,24 @@ export class Controls {
       slowerThanNs: this.slowerThanNs(id),
       oneIn: this.oneIn(id),
     }
+  }
+
+  /** What holds where no rule says otherwise. */
+  defaults(id: number): Control {
+    const floats = (id * ENTRY_BYTES) / 8
+    const integers = (id * ENTRY_BYTES) / 4
+    return {
+      enabled: true,
+      slowerThanNs: this.#floats[floats + DEFAULT_SLOWER_THAN] ?? 0,
+      oneIn: Math.max(1, this.#integers[integers + DEFAULT_ONE_IN] ?? 1),
+    }
+  }
+
+  /** Changes what holds where no rule says otherwise, not what holds now: call `set` for that. */
+  setDefaults(id: number, { slowerThanNs, oneIn }: Omit<Control, 'enabled'>): void {
+    if (id >= this.off.length) return
+    this.#floats[(id * ENTRY_BYTES) / 8 + DEFAULT_SLOWER_THAN] = slowerThanNs
+    this.#integers[(id * ENTRY_BYTES) / 4 + DEFAULT_ONE_IN] = Math.min(oneIn, MAX_ONE_IN)
   }
 
   /** Ids out of range are ignored. Nothing happens if it is so already. */

@@ -48,6 +48,8 @@
  * Rows refused and rows stored are counted in f64 (exact to 2^53), one writer each: see the counters below.
  */
 
+import type { ClockOriginMs } from './time-source.ts'
+
 export const RECORD_SIZE_BYTES = 32
 export const FAILED_BIT = 0x8000_0000
 export const FUNCTION_ID_MASK = 0xf_ffff
@@ -144,17 +146,18 @@ export interface SharedMemory {
   refused: SharedArrayBuffer // metrics/slab of the calls that found a full ring (owner of REFUSED_LOCK)
   directoryState: SharedArrayBuffer
   directoryPath: SharedArrayBuffer
-  floatClock: boolean // times in the records are f64
+  clockOrigin: ClockOriginMs
 }
 
 /**
  * @param capacity rows a ring holds, a power of two
  * @param sizes    bytes of the parts whose layout belongs to other modules
+ * @param clockOrigin of the clock that all threads read
  */
 export function createSharedMemory(
   capacity: number,
   sizes: { names: number; slab: number; controls: number; callTree: number },
-  floatClock: boolean,
+  clockOrigin: ClockOriginMs,
 ): SharedMemory {
   return {
     control: new SharedArrayBuffer(CONTROL_WORDS * 4),
@@ -172,6 +175,6 @@ export function createSharedMemory(
     refused: new SharedArrayBuffer(sizes.slab),
     directoryState: new SharedArrayBuffer(DIRECTORY_WORDS * 8),
     directoryPath: new SharedArrayBuffer(PATH_BYTES),
-    floatClock,
+    clockOrigin,
   }
 }

@@ -1,7 +1,7 @@
 /**
  * @module queue/name-log
- * Names of functions and error types, in shared memory, so that whoever drains can store them and every thread can
- * read them. Append-only; an entry is the dictionary file's entry, byte for byte (docs/format/dictionary.md):
+ * Names of functions and error types, and where functions are defined, in shared memory, so that whoever drains can store
+ * them and every thread can read them. Append-only; an entry is the dictionary file's entry, byte for byte (docs/format/dictionary.md):
  *
  *   kind u8 | 3 zero bytes | id u32 LE | byteLength u32 LE | UTF-8 bytes
  *
@@ -17,6 +17,8 @@ import { acquire, release } from './lock.ts'
 export const NAME_FUNCTION = 0
 export const NAME_ERROR_TYPE = 1
 export type NameKind = typeof NAME_FUNCTION | typeof NAME_ERROR_TYPE
+/** Kind of an entry that tells where the function with its id is defined. */
+const PLACE = 2
 
 /** Stands for every function, or error type, beyond the limit of its kind. */
 export const OVERFLOW_NAME = '(other)'
@@ -30,6 +32,8 @@ const PERSISTED = 2
 const NEXT_ID = 4
 const HEADER_BYTES = 64
 const ENTRY_HEADER_BYTES = 12
+/** Names beyond the limit that are kept for people to read. */
+const MOST_OVERFLOWED = 100
 /** A dead thread cannot keep the others waiting for longer than this. */
 const LOCK_TIMEOUT_MS = 100
 
@@ -48,6 +52,8 @@ export class NameLog {
   #seen = 0
   readonly #ids = [new Map<string, number>(), new Map<string, number>()] as const
   readonly #names = [new Map<number, string>(), new Map<number, string>()] as const
+  readonly #places = new Map<number, string>()
+  readonly #overflowed = new Set<string>()
 
   constructor(memory: SharedArrayBuffer, limits: NameLimits, threadId: number) {
     this.#words = new Int32Array(memory, 0, HEADER_BYTES / 4)
@@ -79,6 +85,20 @@ export class NameLog {
   names(kind: NameKind): IterableIterator<string> {
     this.#read()
     return this.#ids[kind].keys()
+  }
+
+  /** Says where a function is defined, if it has not been said; `src/orders.ts:12`. */
+  setPlace(id: number, place: string): void {
+    this.#read()
+    if (this.#places.has(id) || id === OVERFLOW_ID) return
+    this.#locked(() => {
+      if (!this.#places.has(id)) this.#append(PLACE, id, place)
+    })
+  }
+
+  /** Functions that this thread has asked for and that are recorded as OVERFLOW_NAME; the first of them. */
+  get overflowed(): string[] {
+    return [...this.#overflowed]
   }
 
   /** Frees the log if a thread that is known to be dead was adding a name. */
@@ -113,18 +133,21 @@ export class NameLog {
   #add(kind: NameKind, name: string): number {
     const next = Math.max(Atomics.load(this.#words, NEXT_ID + kind), RESERVED_IDS)
     const limitReached = next - RESERVED_IDS >= this.#limits[kind]!
-    if (limitReached || !this.#append(kind, next, name)) return this.#overflow(kind)
+    if (limitReached || !this.#append(kind, next, name)) return this.#overflow(kind, name)
     Atomics.store(this.#words, NEXT_ID + kind, next + 1)
     return next
   }
 
-  #overflow(kind: NameKind): number {
+  #overflow(kind: NameKind, name: string): number {
+    if (kind === NAME_FUNCTION && this.#overflowed.size < MOST_OVERFLOWED) {
+      this.#overflowed.add(name)
+    }
     if (!this.#names[kind].has(OVERFLOW_ID)) this.#append(kind, OVERFLOW_ID, OVERFLOW_NAME)
     return OVERFLOW_ID
   }
 
   /** @returns false if the log is full */
-  #append(kind: NameKind, id: number, name: string): boolean {
+  #append(kind: NameKind | typeof PLACE, id: number, name: string): boolean {
     const text = Buffer.from(name, 'utf8')
     const start = Atomics.load(this.#words, USED)
     const end = start + ENTRY_HEADER_BYTES + text.length
@@ -142,7 +165,7 @@ export class NameLog {
   #read(): void {
     const used = Atomics.load(this.#words, USED)
     while (this.#seen < used) {
-      const kind = this.#view.getUint8(this.#seen) as NameKind
+      const kind = this.#view.getUint8(this.#seen) as NameKind | typeof PLACE
       const id = this.#view.getUint32(this.#seen + 4, true)
       const start = this.#seen + ENTRY_HEADER_BYTES
       const end = start + this.#view.getUint32(this.#seen + 8, true)
@@ -152,7 +175,11 @@ export class NameLog {
     }
   }
 
-  #learn(kind: NameKind, id: number, name: string): void {
+  #learn(kind: NameKind | typeof PLACE, id: number, name: string): void {
+    if (kind === PLACE) {
+      this.#places.set(id, name)
+      return
+    }
     this.#names[kind].set(id, name)
     this.#ids[kind].set(name, id)
   }

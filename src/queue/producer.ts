@@ -103,10 +103,10 @@ export function createProducer(
   slot: number | undefined,
   hooks: ProducerHooks,
 ): Producer {
-  const { floatClock } = memory
-  const now = timeSource(floatClock)
+  const { clockOrigin } = memory
+  const now = timeSource(clockOrigin)
   const ring = memory.rings[slot ?? 0]!
-  const ring64 = viewTimes(ring, floatClock)
+  const ring64 = viewTimes(ring, clockOrigin)
   const ring32 = new Uint32Array(ring)
   const control = new Int32Array(memory.control)
   const counters = new Float64Array(memory.counters)
@@ -121,13 +121,13 @@ export function createProducer(
   const storesInOrder = process.arch === 'x64' || process.arch === 'ia32'
 
   // the stack, by level
-  let starts = createTimes(INITIAL_LEVELS, floatClock)
+  let starts = createTimes(INITIAL_LEVELS, clockOrigin)
   let startWords = new Uint32Array(starts.buffer)
   let callers = new Uint32Array(INITIAL_LEVELS) // function whose call it is
   let top = 0
   let levelLimit = 0 // 0: not started
   // calls in flight, by place
-  let inFlight = createTimes(INITIAL_IN_FLIGHT, floatClock)
+  let inFlight = createTimes(INITIAL_IN_FLIGHT, clockOrigin)
   let inFlightParents = new Uint32Array(INITIAL_IN_FLIGHT) // function id, depth above it
   let inFlightParentStarts = new Uint32Array(INITIAL_IN_FLIGHT)
   let freePlaces = new Int32Array(0)
@@ -252,16 +252,24 @@ export function createProducer(
     endNs: bigint,
   ): void {
     const parentStart = inFlightParentStarts[place]!
-    write(functionId, inFlightParents[place]!, parentStart, flags, errorType, inFlight[place]!, endNs)
+    write(
+      functionId,
+      inFlightParents[place]!,
+      parentStart,
+      flags,
+      errorType,
+      inFlight[place]!,
+      endNs,
+    )
   }
 
   function record(functionId: number, durationNs: number, errorType: number): void {
     if (levelLimit === 0) deepen(1)
     const endNs = now()
     const failed = errorType === 0 ? 0 : FAILED_BIT
-    const startNs = endNs - asTime(durationNs, floatClock)
+    const startNs = endNs - asTime(durationNs, clockOrigin)
     const parent = callers[top]! | (Math.min(top, MAX_DEPTH) << DEPTH_SHIFT)
-    const start = startNs < 0 ? asTime(0, floatClock) : startNs
+    const start = startNs < 0 ? asTime(0, clockOrigin) : startNs
     write(functionId | failed, parent, startWords[top << 1]!, 0, errorType, start, endNs)
   }
 
@@ -367,7 +375,7 @@ export function createProducer(
   function deepen(level: number): void {
     if (levelLimit === 0) hooks.start()
     if (level >= starts.length) {
-      const deeper = createTimes(starts.length * 2, floatClock)
+      const deeper = createTimes(starts.length * 2, clockOrigin)
       deeper.set(starts)
       starts = deeper
       startWords = new Uint32Array(deeper.buffer)
@@ -381,7 +389,7 @@ export function createProducer(
   function addPlaces(): void {
     const count = freePlaces.length === 0 ? INITIAL_IN_FLIGHT : freePlaces.length * 2
     const first = freePlaces.length
-    const times = createTimes(count, floatClock)
+    const times = createTimes(count, clockOrigin)
     times.set(inFlight)
     inFlight = times
     inFlightParents = grown(inFlightParents, count)

@@ -14,31 +14,45 @@ const hrtime = process.hrtime.bigint
 const { performance } = globalThis
 const performanceNow = performance.now.bind(performance)
 
-export function runtimeHasFloatClock(): boolean {
+/**
+ * What the records' clock is: undefined for Node's BigInt clock, else the instant, in epoch ms, at which the float clock
+ * of all threads begins. (Each thread's `performance.now()` begins when the thread does.)
+ */
+export type ClockOriginMs = number | undefined
+
+/** The clock for a new process. */
+export function chooseClock(): ClockOriginMs {
   const { bun, deno } = process.versions as { bun?: string; deno?: string }
-  return bun !== undefined || deno !== undefined
+  return bun !== undefined || deno !== undefined ? performance.timeOrigin : undefined
 }
 
 /** Monotonic nanoseconds, to be stored in a `Times` at once. */
-export function timeSource(floatClock: boolean): () => bigint {
-  if (!floatClock) return hrtime
-  return (() => performanceNow() * 1e6) as unknown as () => bigint
+export function timeSource(origin: ClockOriginMs): () => bigint {
+  if (origin === undefined) return hrtime
+  const sinceOriginMs = performance.timeOrigin - origin
+  return (() => (sinceOriginMs + performanceNow()) * 1e6) as unknown as () => bigint
 }
 
-export function createTimes(length: number, floatClock: boolean): Times {
-  return floatClock
-    ? (new Float64Array(length) as unknown as Times)
-    : new BigUint64Array(length)
+/** The same as a number; a double loses at most 2 ns of it until the machine has run for 208 days. */
+export function monotonicNs(origin: ClockOriginMs): () => number {
+  const now = timeSource(origin)
+  return () => Number(now())
+}
+
+export function createTimes(length: number, origin: ClockOriginMs): Times {
+  return origin === undefined
+    ? new BigUint64Array(length)
+    : (new Float64Array(length) as unknown as Times)
 }
 
 /** The eight-byte slots of shared memory as times. */
-export function viewTimes(memory: SharedArrayBuffer, floatClock: boolean): Times {
-  return floatClock
-    ? (new Float64Array(memory) as unknown as Times)
-    : new BigUint64Array(memory)
+export function viewTimes(memory: SharedArrayBuffer, origin: ClockOriginMs): Times {
+  return origin === undefined
+    ? new BigUint64Array(memory)
+    : (new Float64Array(memory) as unknown as Times)
 }
 
 /** A duration in whole nanoseconds as a time to be subtracted from another. */
-export function asTime(durationNs: number, floatClock: boolean): bigint {
-  return floatClock ? (durationNs as unknown as bigint) : BigInt(durationNs)
+export function asTime(durationNs: number, origin: ClockOriginMs): bigint {
+  return origin === undefined ? BigInt(durationNs) : (durationNs as unknown as bigint)
 }

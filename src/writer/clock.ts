@@ -17,15 +17,16 @@ const JUMP_US = 5000
 /** A reading that took longer than this says nothing about the clocks. */
 const INTERRUPTED_NS = 500_000
 
-/** Monotonic nanoseconds; a float loses at most 2 ns of them until the machine has run for 208 days. */
-const monotonicNs = (): number => Number(process.hrtime.bigint())
-
 export function isClockTied(clock: Float64Array): boolean {
   return clock[CLOCK_MONOTONIC_NS] !== 0
 }
 
-/** Ties the clocks, right to some microseconds. Takes about a millisecond, and 10 ms at most. */
-export function tieClock(clock: Float64Array): void {
+/**
+ * Ties the clocks, right to some microseconds. Takes about a millisecond, and 10 ms at most.
+ *
+ * @param monotonicNs the clock of the records
+ */
+export function tieClock(clock: Float64Array, monotonicNs: () => number): void {
   const startNs = monotonicNs()
   let bestBracketNs = Infinity
   let edges = 0
@@ -54,7 +55,7 @@ export function tieClock(clock: Float64Array): void {
 }
 
 /** Whether the calendar has moved against the monotonic clock since they were tied. */
-export function clockJumped(clock: Float64Array): boolean {
+export function clockJumped(clock: Float64Array, monotonicNs: () => number): boolean {
   const beforeNs = monotonicNs()
   const epochUs = Date.now() * 1000 + 500
   if (monotonicNs() - beforeNs > INTERRUPTED_NS) return false

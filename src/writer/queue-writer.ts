@@ -11,12 +11,15 @@ import type { SyncPolicy } from '../internal/options.ts'
 import {
   FAILED_DRAINS,
   LOCK,
+  droppedDetails,
   droppedRows,
+  FILTERED_COUNTER,
   SLOTLESS_DROPPED,
   type SharedMemory,
 } from '../queue/layout.ts'
 import { acquire, release } from '../queue/lock.ts'
 import { NameLog, RESERVED_IDS } from '../queue/name-log.ts'
+import { monotonicNs } from '../queue/time-source.ts'
 import { isClockTied, tieClock } from './clock.ts'
 import { Drain } from './drain.ts'
 
@@ -42,7 +45,7 @@ export class QueueWriter {
   readonly #state: Float64Array
   readonly #drain: Drain
   #directory: DirectoryWriter | undefined
-  #droppedOnDisk = 0
+  #countedOnDisk = 0
 
   /**
    * @param threadId of the calling thread, as worker_threads has it
@@ -120,10 +123,13 @@ export class QueueWriter {
   }
 
   #storeCounters(): void {
-    const dropped = this.dropped
-    if (dropped === this.#droppedOnDisk || this.#directory === undefined) return
-    this.#directory.storeCounters({ dropped, filtered: 0, attributesDropped: 0 })
-    this.#droppedOnDisk = dropped
+    const { dropped } = this
+    const filtered = this.#counters[FILTERED_COUNTER]!
+    const attributesDropped = droppedDetails(this.#counters)
+    const counted = dropped + filtered + attributesDropped
+    if (counted === this.#countedOnDisk || this.#directory === undefined) return
+    this.#directory.storeCounters({ dropped, filtered, attributesDropped })
+    this.#countedOnDisk = counted
   }
 
   /** The caller holds the lock, or the directory is open already. */
@@ -138,7 +144,7 @@ export class QueueWriter {
       })
     } else {
       const clock = new Float64Array(memory.clock)
-      if (!isClockTied(clock)) tieClock(clock)
+      if (!isClockTied(clock)) tieClock(clock, monotonicNs(memory.clockOrigin))
       const created = DirectoryWriter.create(directory, {
         state: this.#state,
         kernels: this.#kernels,

@@ -16,6 +16,7 @@ import {
   WRITER_NONE,
   WRITER_RUNNING,
 } from '../queue/layout.ts'
+import { monotonicNs } from '../queue/time-source.ts'
 import { clockJumped, isClockTied, tieClock } from './clock.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
@@ -35,6 +36,7 @@ const LONGEST_LOG_AGE_MS = 60 * 60 * 1000
 const setup = workerData as WriterSetup
 const control = new Int32Array(setup.memory.control)
 const clock = new Float64Array(setup.memory.clock)
+const now = monotonicNs(setup.memory.clockOrigin)
 const writer = new QueueWriter(setup, threadId, loadKernels)
 
 let retryAtMs = 0
@@ -150,13 +152,13 @@ async function tend(directory: DirectoryWriter): Promise<void> {
 function checkClock(): void {
   if (Date.now() - lastClockCheckMs < CLOCK_CHECK_INTERVAL_MS) return
   lastClockCheckMs = Date.now()
-  if (clockJumped(clock)) tieClockExclusively()
+  if (clockJumped(clock, now)) tieClockExclusively()
 }
 
 /** The tie is read while rows are stored, so it changes under the lock only. */
 function tieClockExclusively(): void {
   writer.exclusively(LOCK_TIMEOUT_MS, () => {
-    tieClock(clock)
+    tieClock(clock, now)
   })
 }
 

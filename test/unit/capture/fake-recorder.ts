@@ -1,14 +1,18 @@
+import { createBackend } from '../../../src/capture/backend.ts'
 import { createCapture, type Capture } from '../../../src/capture/capture.ts'
-import { errorTypeName } from '../../../src/capture/error-type.ts'
 import { createMeasure, type Measure } from '../../../src/capture/measure.ts'
-import { createOpenSpan } from '../../../src/capture/span.ts'
-import { createWrapCallback } from '../../../src/capture/wrap-callback.ts'
-import { createWrapping } from '../../../src/capture/wrap.ts'
+import { CALL_TREE_BYTES } from '../../../src/queue/call-tree.ts'
+import { Controls, controlsSizeBytes } from '../../../src/queue/controls.ts'
+import { DetailRing } from '../../../src/queue/detail-ring.ts'
 import {
+  ASYNC_BIT,
   createSharedMemory,
+  DEPTH_SHIFT,
+  DETAILED_BIT,
   FAILED_BIT,
   FUNCTION_ID_MASK,
   headWord,
+  MAX_DEPTH,
   tailWord,
 } from '../../../src/queue/layout.ts'
 import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog } from '../../../src/queue/name-log.ts'
@@ -19,30 +23,43 @@ export interface RecordedCall {
   durationNs: number
   depth: number
   asynchronous: boolean
+  parent: string | undefined
   error: string | undefined
+  childrenNs: number | undefined // as a detailed call says; NaN: as the stack tells
+  attributes: Record<string, unknown> | undefined
 }
 
 /** A `capture` over a ring that nobody drains, and what has been recorded in it since the last look. */
-export function fakeRecorder(): Measure & { capture: Capture; taken: () => RecordedCall[] } {
-  const memory = createSharedMemory(4096, { names: 1 << 20, slab: 1024 })
+export function fakeRecorder(): Measure & {
+  capture: Capture
+  taken: () => RecordedCall[]
+  controls: Controls
+  names: NameLog
+  warnings: string[]
+} {
+  const memory = createSharedMemory(
+    4096,
+    { names: 1 << 20, slab: 1024, controls: controlsSizeBytes(1000), callTree: CALL_TREE_BYTES },
+    undefined,
+  )
   const names = new NameLog(memory.names, { functions: 1000, errorTypes: 100 }, 0)
   const control = new Int32Array(memory.control)
+  const controls = new Controls(memory.controls, 1000)
+  const details = new DetailRing(memory, 0)
+  const warnings: string[] = []
   const producer = createProducer(memory, 0, {
     start: () => undefined,
     pressure: () => undefined,
     mayWait: () => false,
     refused: () => undefined,
   })
-  const errorType = (thrown: unknown): number => names.idOf(NAME_ERROR_TYPE, errorTypeName(thrown))
-  const backend = {
-    ...createWrapping(producer, { errorType }),
-    wrapCallback: createWrapCallback(producer, { errorType }),
-    openSpan: createOpenSpan(producer, { errorType }),
-    record: (functionId: number, durationNs: number, thrown: { value: unknown } | undefined) => {
-      producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
-    },
-    idOf: (name: string) => names.idOf(NAME_FUNCTION, name),
-  }
+  const backend = createBackend({
+    producer,
+    names,
+    controls,
+    maxFunctions: 1000,
+    warn: (message) => warnings.push(message),
+  })
   const capture = createCapture(() => backend)
   const words = new Uint32Array(memory.rings[0]!)
   const times = new BigUint64Array(memory.rings[0]!)
@@ -51,18 +68,29 @@ export function fakeRecorder(): Measure & { capture: Capture; taken: () => Recor
     const calls: RecordedCall[] = []
     for (let i = control[tailWord(0)]!; i < control[headWord(0)]!; i++) {
       const word = i * 8
-      const failed = words[word + 4]! >= FAILED_BIT
+      const functionWord = words[word + 4]!
+      const parentWord = words[word + 5]!
+      const entry = (parentWord & DETAILED_BIT) === 0 ? undefined : details.find(details.tail, i)
+      if (entry !== undefined) details.release(entry.next)
+      const attributes = entry?.attributes && Buffer.from(entry.attributes).toString()
       calls.push({
-        name: names.nameOf(NAME_FUNCTION, words[word + 4]! & FUNCTION_ID_MASK)!,
+        name: names.nameOf(NAME_FUNCTION, functionWord & FUNCTION_ID_MASK)!,
         durationNs: Number(times[i * 4 + 1]! - times[i * 4]!),
-        depth: words[word + 5]! & 0xffff,
-        asynchronous: words[word + 5]! >>> 16 === 1,
-        error: failed ? names.nameOf(NAME_ERROR_TYPE, words[word + 6]!) : undefined,
+        depth: (functionWord >>> DEPTH_SHIFT) & MAX_DEPTH,
+        asynchronous: (parentWord & ASYNC_BIT) !== 0,
+        parent: names.nameOf(NAME_FUNCTION, parentWord & FUNCTION_ID_MASK),
+        error:
+          functionWord >= FAILED_BIT ? names.nameOf(NAME_ERROR_TYPE, words[word + 6]!) : undefined,
+        childrenNs: entry?.childrenNs,
+        attributes:
+          attributes === undefined
+            ? undefined
+            : (JSON.parse(attributes) as Record<string, unknown>),
       })
     }
     control[tailWord(0)] = control[headWord(0)]!
     return calls
   }
 
-  return { capture, ...createMeasure(() => backend), taken }
+  return { capture, ...createMeasure(() => backend), taken, controls, names, warnings }
 }

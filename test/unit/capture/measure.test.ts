@@ -63,7 +63,7 @@ describe('span', () => {
     outer()
     expect(taken().map(({ name, depth }) => [name, depth])).toEqual([
       ['inner', 1],
-      ['work', 0],
+      ['work', 1],
       ['outer', 0],
     ])
   })

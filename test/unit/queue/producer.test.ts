@@ -12,14 +12,21 @@ import {
   WRITER_CLOSED,
   type SharedMemory,
 } from '../../../src/queue/layout.ts'
+import { CALL_TREE_BYTES } from '../../../src/queue/call-tree.ts'
+import { controlsSizeBytes } from '../../../src/queue/controls.ts'
 import { claimSlot, createProducer, releaseSlotOfDead } from '../../../src/queue/producer.ts'
 
 const CAPACITY = 1024
 const FUNCTIONS = 10
 
 function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedMemory) => void }) {
-  const sizes = { names: 1024, slab: slabSizeBytes(FUNCTIONS) }
-  const memory = createSharedMemory(CAPACITY, sizes)
+  const sizes = {
+    names: 1024,
+    slab: slabSizeBytes(FUNCTIONS),
+    controls: controlsSizeBytes(FUNCTIONS),
+    callTree: CALL_TREE_BYTES,
+  }
+  const memory = createSharedMemory(CAPACITY, sizes, undefined)
   const control = new Int32Array(memory.control)
   const metrics = new LiveMetrics(memory, FUNCTIONS, 0)
   const log: string[] = []
@@ -35,7 +42,7 @@ function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedM
     },
   })
   const call = (id: number, times: number): void => {
-    for (let i = 0; i < times; i++) producer.end(id, producer.begin())
+    for (let i = 0; i < times; i++) producer.end(id, producer.begin(id))
   }
   const dropped = (): number => new Float64Array(memory.counters)[droppedCounter(0)]!
   const drainAll = (): void => {
@@ -115,7 +122,7 @@ describe('a producer', () => {
       mayWait: () => false,
       refused: () => undefined,
     })
-    for (let i = 0; i < 100; i++) producer.end(4, producer.begin())
+    for (let i = 0; i < 100; i++) producer.end(4, producer.begin(4))
     expect(control[headWord(1)]).toBe((start + 100) | 0)
     expect(control[headWord(1)]).toBeLessThan(0)
     expect(metrics.read(4)!.calls).toBe(100)
@@ -152,13 +159,17 @@ describe('a producer', () => {
       refused: () => undefined,
     }
     const producers = [1, 2].map(() => createProducer(memory, undefined, hooks))
-    for (const producer of producers) producer.end(2, producer.begin())
+    for (const producer of producers) producer.end(2, producer.begin(2))
     expect(droppedRows(control, new Float64Array(memory.counters))).toBe(2)
   })
 })
 
 test('slots are claimed once each, and again when their thread is dead', () => {
-  const memory = createSharedMemory(CAPACITY, { names: 64, slab: 64 })
+  const memory = createSharedMemory(
+    CAPACITY,
+    { names: 64, slab: 64, controls: 64, callTree: 64 },
+    undefined,
+  )
   const slots = Array.from({ length: SLOT_COUNT }, (_, i) => claimSlot(memory, i + 1))
   expect(slots).toEqual(Array.from({ length: SLOT_COUNT }, (_, i) => i))
   expect(claimSlot(memory, 99)).toBeUndefined()

@@ -1,0 +1,89 @@
+/**
+ * @module capture/backend
+ * With what the functions of one thread are recorded: its producer, the names and controls that all threads share.
+ */
+import { parseDurationNs } from '../internal/duration.ts'
+import { oneInOf } from '../internal/sampling.ts'
+import type { Controls } from '../queue/controls.ts'
+import {
+  NAME_ERROR_TYPE,
+  NAME_FUNCTION,
+  OVERFLOW_ID,
+  OVERFLOW_NAME,
+  type NameLog,
+} from '../queue/name-log.ts'
+import type { Producer } from '../queue/producer.ts'
+import { createAsyncParents } from './async-parents.ts'
+import type { CaptureBackend } from './capture.ts'
+import { errorTypeName } from './error-type.ts'
+import { createOpenSpan } from './span.ts'
+import { createWrapCallback } from './wrap-callback.ts'
+import { createWrapDetailed } from './wrap-detailed.ts'
+import { createWrapping } from './wrap.ts'
+
+export interface BackendParts {
+  producer: Producer
+  names: NameLog
+  controls: Controls
+  maxFunctions: number
+  /** Tells the user something that is no failure. Never throws. */
+  warn: (message: string) => void
+}
+
+export function createBackend(parts: BackendParts): CaptureBackend {
+  const { controls, maxFunctions, names, producer, warn } = parts
+  const errorTypeNamed = (name: string): number => names.idOf(NAME_ERROR_TYPE, name)
+  const errorType = (thrown: unknown): number => errorTypeNamed(errorTypeName(thrown))
+  const hooks = { errorType, errorTypeNamed, off: controls.off }
+  let warnedOfOverflow = false
+  let warnedOfShortNames = false
+
+  function warnOfOverflow(): void {
+    if (warnedOfOverflow) return
+    warnedOfOverflow = true
+    const first = names.overflowed[0] ?? 'some other'
+    warn(
+      `more than ${maxFunctions} functions are captured: further ones are recorded together as ${OVERFLOW_NAME}, ` +
+        `the first of them ${first} (health().overflowed has more; option maxFunctions)`,
+    )
+  }
+
+  return {
+    ...createWrapping(producer, hooks),
+    wrapDetailed: createWrapDetailed(producer, {
+      ...hooks,
+      parents: createAsyncParents(producer),
+    }),
+    wrapCallback: createWrapCallback(producer, hooks),
+    openSpan: createOpenSpan(producer, hooks),
+    record(functionId, durationNs, { thrown, attributes }) {
+      if (controls.off[functionId] === 1) return
+      if (attributes !== undefined) producer.annotate(NaN, attributes)
+      producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
+    },
+    idOf: (name) => names.idOf(NAME_FUNCTION, name),
+    describe(id, { sample, slowerThan }, place) {
+      if (id === OVERFLOW_ID) {
+        warnOfOverflow()
+        return
+      }
+      if (place !== undefined) names.setPlace(id, place)
+      if (sample === undefined && slowerThan === undefined) return
+      const asked = {
+        enabled: true,
+        slowerThanNs: slowerThan === undefined ? 0 : parseDurationNs(slowerThan, 'slowerThan'),
+        oneIn: sample === undefined ? 1 : oneInOf(sample, 'sample'),
+      }
+      controls.setDefaults(id, asked)
+      controls.set(id, asked)
+    },
+    warnOfShortName(name) {
+      if (warnedOfShortNames) return
+      warnedOfShortNames = true
+      warn(
+        `a function is captured under the name ${name}, which looks like a minifier's; ` +
+          `names of your own stay: capture('name', fn)`,
+      )
+    },
+  }
+}
