@@ -11,15 +11,24 @@ const MAY_IMPORT = {
   database: ['metrics'],
   query: ['database', 'metrics'],
   outputs: ['metrics', 'database'],
-  writer: ['queue', 'metrics', 'outputs', 'database'],
+  control: ['queue', 'database'],
+  writer: ['control', 'queue', 'metrics', 'outputs', 'database'],
   analysis: ['query'],
   integrations: ['capture'],
   server: ['analysis', 'query', 'metrics'],
-  cli: ['server', 'analysis', 'query', 'outputs', 'database', 'metrics'],
+  cli: ['server', 'analysis', 'query', 'outputs', 'control', 'database', 'metrics'],
 }
 
 /** These run inside the user's process, or are used on their own: no package but Node's modules. */
-const WITHOUT_DEPENDENCIES = ['capture', 'queue', 'metrics', 'database', 'query', 'analysis']
+const WITHOUT_DEPENDENCIES = [
+  'capture',
+  'queue',
+  'metrics',
+  'control',
+  'database',
+  'query',
+  'analysis',
+]
 
 const DATABASE_FILE = 'src/database/file.ts'
 

@@ -11,6 +11,7 @@ export type ErrorCode =
   | 'KRONICLER_CORRUPT' // a checksum or an invariant does not hold
   | 'KRONICLER_TORN' // the last frame of a log is incomplete: a crash cut it off
   | 'KRONICLER_IO' // the operating system refused a read or a write
+  | 'KRONICLER_CONTROL' // the control file cannot be used; the rules before it hold on
   | 'KRONICLER_WRITER' // the background thread failed
   | 'KRONICLER_NAMES' // a warning: names of functions are cut short, or there are too many
   | 'KRONICLER_USAGE' // a command line that cannot be understood

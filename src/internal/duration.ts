@@ -44,7 +44,9 @@ function nsOfText(text: string, option: string): number {
   const match = DURATION.exec(trimmed)
   if (match !== null) return Number(match[1]) * UNIT_NS[match[2] as keyof typeof UNIT_NS]
   const example = "such as '250us', '5ms', '1.5s' or '2m'"
-  const reason = /^\d+(?:\.\d+)?$/.test(trimmed) ? `needs a unit, ${example}` : `must be ${example}`
+  const reason = /^\d+(?:\.\d+)?$/.test(trimmed)
+    ? `needs a unit, ${example}`
+    : `must be a duration ${example}`
   throw new RangeError(`${option} ${reason}, not ${describe(text)}`)
 }
 

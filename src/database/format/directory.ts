@@ -3,6 +3,7 @@
  * Names of files and folders, the FORMAT file and the LOCK file. Format v1; the full text is docs/format/directory.md.
  *
  *   <root>/FORMAT                               one line of JSON: { "format": "kronicler", "version": 1 }
+ *   <root>/control.json                         what is recorded (control/control-file.ts); only if somebody set it
  *   <root>/w-<pid>-<startMsHex>-<rand8hex>/     one folder per writing process; only that process writes there
  *       LOCK                                    who writes; removed when the writer closes
  *       dict                                    names
@@ -15,6 +16,7 @@ import { CorruptionError } from '../../errors.ts'
 import { DIRECTORY_VERSION } from './versions.ts'
 
 export const FORMAT_FILE = 'FORMAT'
+export const CONTROL_FILE = 'control.json'
 export const LOCK_FILE = 'LOCK'
 export const DICTIONARY_FILE = 'dict'
 export const COUNTERS_FILE = 'counters'

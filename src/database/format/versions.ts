@@ -12,6 +12,7 @@ export const WAL_VERSION = 1
 export const WAL_FRAME_VERSION = 1
 export const SEGMENT_VERSION = 1
 export const COUNTERS_VERSION = 1
+export const CONTROL_VERSION = 1
 
 /** Magic numbers, u32 little-endian: the four letters stand in file order. */
 export const DICTIONARY_MAGIC = magicOf('KRDC')

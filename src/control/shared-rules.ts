@@ -1,0 +1,175 @@
+/**
+ * @module control/shared-rules
+ * The rules of a process, in shared memory: every thread that captures a new function applies them at once, and whoever
+ * changes them applies the change to all functions that are known.
+ *
+ *   header  64 B          i32 LOCK        a thread that changes or applies rules: its thread id + 1
+ *                         i32 VERSION     changes so far; 0: there has never been a rule
+ *                         i32 LENGTH[2]   bytes of the texts
+ *   texts   2 x 1 MiB     UTF-8 JSON of RuleLists; valid is the one of number VERSION & 1
+ *
+ * A change writes the text that is not valid and then raises VERSION, so that a thread that is terminated in the middle
+ * leaves the rules as they were. Readers take no lock: they read again if VERSION has moved meanwhile.
+ */
+import { acquire, release } from '../queue/lock.ts'
+import { NAME_FUNCTION, OVERFLOW_ID, type NameLog } from '../queue/name-log.ts'
+import { EffectiveRules, type FunctionControl } from './effective.ts'
+import type { ControlRule } from './rule.ts'
+
+/** Where rules come from, in the order in which they apply. */
+export const RULE_SOURCES = ['file', 'program'] as const
+export type RuleSource = (typeof RULE_SOURCES)[number]
+export type RuleLists = Readonly<Record<RuleSource, readonly ControlRule[]>>
+
+const LOCK = 0
+const VERSION = 1
+const LENGTH = 2
+const HEADER_BYTES = 64
+const TEXT_BYTES = 1024 * 1024
+export const RULES_SIZE_BYTES = HEADER_BYTES + 2 * TEXT_BYTES
+
+/** A dead thread cannot keep the others waiting for longer than this; a living one is done in a few milliseconds. */
+const LOCK_TIMEOUT_MS = 100
+const NO_RULES: RuleLists = { file: [], program: [] }
+
+/** What is known of each function, by id. */
+export interface ControlTable {
+  get: (id: number) => FunctionControl
+  set: (id: number, control: FunctionControl) => void
+}
+
+export interface ControlTables {
+  own: ControlTable // as captured
+  effective: ControlTable // with the rules: what the wrappers and the drain go by
+}
+
+export class SharedRules {
+  readonly #words: Int32Array
+  readonly #texts: readonly Uint8Array[]
+  readonly #names: NameLog
+  readonly #tables: ControlTables
+  readonly #owner: number
+  /** What this thread has read last. */
+  #version = 0
+  #lists = NO_RULES
+  #effective = new EffectiveRules([])
+
+  /** @param memory of RULES_SIZE_BYTES */
+  constructor(memory: SharedArrayBuffer, names: NameLog, tables: ControlTables, threadId: number) {
+    this.#words = new Int32Array(memory, 0, HEADER_BYTES / 4)
+    this.#texts = [0, 1].map(
+      (i) => new Uint8Array(memory, HEADER_BYTES + i * TEXT_BYTES, TEXT_BYTES),
+    )
+    this.#names = names
+    this.#tables = tables
+    this.#owner = threadId + 1
+  }
+
+  get lists(): RuleLists {
+    this.#read()
+    return this.#lists
+  }
+
+  /**
+   * Changes the rules of one source and applies all of them to all known functions.
+   *
+   * @param edit gives the new list
+   * @throws {RangeError} there are too many rules; they stay as they were
+   */
+  change(
+    source: RuleSource,
+    edit: (rules: readonly ControlRule[]) => readonly ControlRule[],
+  ): void {
+    this.#locked(() => {
+      this.#read()
+      const lists = { ...this.#lists, [source]: edit(this.#lists[source]) }
+      if (JSON.stringify(lists) === JSON.stringify(this.#lists)) return
+      this.#publish(lists)
+      this.#applyToAll()
+    })
+  }
+
+  /**
+   * A function is captured: applies its own options, if it has any, and the rules.
+   *
+   * @param own options given at capture; those of the latest capture under a name count
+   */
+  admit(id: number, own?: FunctionControl): void {
+    // without rules there is nothing to do; should some come now, whoever brings them finds the name
+    if (own === undefined && Atomics.load(this.#words, VERSION) === 0) return
+    this.#locked(() => {
+      // the id of all functions beyond the limit takes no options of a single one
+      if (own !== undefined && id !== OVERFLOW_ID) this.#tables.own.set(id, own)
+      this.#whileRulesHold(() => {
+        this.#apply(id, this.#names.nameOf(NAME_FUNCTION, id) ?? '')
+      })
+    })
+  }
+
+  /** Frees the lock if a thread that is known to be dead has it. */
+  releaseDead(deadOwner: number): void {
+    if (Atomics.compareExchange(this.#words, LOCK, deadOwner, 0) === deadOwner) {
+      Atomics.notify(this.#words, LOCK)
+    }
+  }
+
+  #applyToAll(): void {
+    this.#whileRulesHold(() => {
+      for (const name of [...this.#names.names(NAME_FUNCTION)]) {
+        this.#apply(this.#names.find(NAME_FUNCTION, name)!, name)
+      }
+    })
+  }
+
+  #apply(id: number, name: string): void {
+    const { effective, own } = this.#tables
+    effective.set(id, this.#effective.controlOf(name, own.get(id)))
+  }
+
+  /** Does the work again if another thread, which took this one for dead, has changed the rules meanwhile. */
+  #whileRulesHold(work: () => void): void {
+    do {
+      this.#read()
+      work()
+    } while (Atomics.load(this.#words, VERSION) !== this.#version)
+  }
+
+  #publish(lists: RuleLists): void {
+    const version = (Atomics.load(this.#words, VERSION) + 1) | 0
+    const text = Buffer.from(JSON.stringify(lists), 'utf8')
+    if (text.length > TEXT_BYTES) {
+      throw new RangeError(`control: the rules take ${text.length} bytes, more than ${TEXT_BYTES}`)
+    }
+    this.#texts[version & 1]!.set(text)
+    Atomics.store(this.#words, LENGTH + (version & 1), text.length)
+    Atomics.store(this.#words, VERSION, version)
+  }
+
+  #read(): void {
+    for (;;) {
+      const version = Atomics.load(this.#words, VERSION)
+      if (version === this.#version) return
+      const length = Atomics.load(this.#words, LENGTH + (version & 1))
+      const bytes = Buffer.from(this.#texts[version & 1]!.slice(0, length))
+      if (Atomics.load(this.#words, VERSION) !== version) continue
+      this.#version = version
+      try {
+        this.#lists = JSON.parse(bytes.toString('utf8')) as RuleLists
+      } catch {
+        continue // two threads have written at once, each of which took the other for dead
+      }
+      this.#effective = new EffectiveRules(RULE_SOURCES.flatMap((source) => this.#lists[source]))
+    }
+  }
+
+  #locked(work: () => void): void {
+    const held = acquire(this.#words, LOCK, this.#owner, LOCK_TIMEOUT_MS)
+    // not held: its owner has died, and left the rules whole
+    try {
+      work()
+    } finally {
+      if (held) release(this.#words, LOCK)
+      else Atomics.store(this.#words, LOCK, 0)
+    }
+  }
+}
