@@ -14,6 +14,7 @@ export type {
   CallRow,
   FunctionsQuery,
   FunctionStats,
+  JsonValue,
   Quantile,
   SlowCalls,
   SlowestQuery,

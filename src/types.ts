@@ -31,15 +31,27 @@ export interface Quantile {
   durationNs: number // NaN when there are no calls
 }
 
-/** What a set of calls looks like. Numbers that do not exist for the set (the mean of nothing) are NaN. */
+/**
+ * What a set of calls looks like. Numbers that do not exist for the set (the mean of nothing) are NaN.
+ *
+ * Where a function is sampled, a stored row stands for several calls: its weight. All numbers are of calls, as if each
+ * row had been stored as often as it weighs, but for `rows`.
+ */
 export interface Stats {
   calls: number
+  rows: number // stored rows behind them; as many as the calls unless some were sampled
   errors: number
   ratePerSecond: number // calls per second of the range asked for, or from first to last call where it is open
   sumNs: number
+  selfNs: number // of that, what was not spent in other captured calls that they made
   meanNs: number
+  selfMeanNs: number
   standardDeviationNs: number // of the sample (n - 1); NaN below two calls
-  standardErrorNs: number // of the mean; NaN below two calls
+  /**
+   * Of the mean; NaN below two rows. Rows of weights w tell as much as (sum w)^2 / (sum w^2) calls would that were all
+   * stored, so it is `standardDeviationNs` divided by the root of that number: without sampling, of `calls`.
+   */
+  standardErrorNs: number
   minNs: number
   maxNs: number
   firstStartMs: number // start of the first and of the last call in the range
@@ -51,6 +63,7 @@ export interface Stats {
 
 export interface FunctionStats extends Stats {
   function: string
+  definedAt: string | undefined // file and line, such as `src/orders.ts:12`, where that is known
 }
 
 /** The calls that took more than ten times the median: the ones nobody can reproduce. */
@@ -62,12 +75,22 @@ export interface SlowCalls {
   meanNs: number // mean of the slow calls; NaN without any
 }
 
+/** What JSON can say. */
+export type JsonValue =
+  null | boolean | number | string | JsonValue[] | { [key: string]: JsonValue }
+
 /** One stored call. */
 export interface CallRow {
   function: string
   startMs: number // since the epoch, microseconds in the fraction
   durationNs: number // exact
+  selfNs: number // of that, what was not spent in other captured calls that it made, as far as that is known
   error: string | undefined // class name of what was thrown or rejected
+  parent: string | undefined // captured function that called it; undefined: none, or not known
+  depth: number // captured calls around it, 0 to 2047 (that or more)
+  async: boolean // whether it lasted until a promise settled
+  weight: number // calls that the row stands for: more than 1 where calls are sampled
+  attributes: Record<string, JsonValue> | undefined // what the program attached to the call
 }
 
 /** One function's metrics since this process began, as kept in memory. */

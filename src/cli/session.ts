@@ -9,6 +9,7 @@ import { openDatabase } from '../query/open-database.ts'
 import { resolveRange } from '../query/time.ts'
 import type { TimeInput, TimeRange } from '../types.ts'
 import { colorsOf, widthOf, type CliContext, type Colors } from './context.ts'
+import { formatCount } from './format.ts'
 import { nearestNames } from './nearest.ts'
 import { printable } from './text.ts'
 
@@ -100,6 +101,8 @@ function checkUsage(directory: string, range: TimeRange): void {
 export async function requireFunction({ database }: Session, name: string): Promise<void> {
   const names = await database.functionNames()
   if (names.includes(name)) return
+  // one that is never listed
+  if ((await database.count({ function: name })) > 0) return
   const near = nearestNames(name, names).map((candidate) => `  ${printable(candidate)}`)
   const hint =
     near.length > 0
@@ -108,6 +111,20 @@ export async function requireFunction({ database }: Session, name: string): Prom
         ? 'See all functions with:  kronicler functions --sort name'
         : 'Nothing has been recorded yet.'
   throw new KroniclerError('KRONICLER_USAGE', `no function is named ${printable(name)}\n\n${hint}`)
+}
+
+/** Says how many calls are in no number above, or only by the weight of others. */
+export async function tellLeftOut({ colors, database, print }: Session): Promise<void> {
+  const dropped = await database.dropped()
+  if (dropped > 0) {
+    const text = `${formatCount(dropped)} more calls were not stored: they found a full queue`
+    print(colors.yellow(text))
+  }
+  const filtered = await database.filtered()
+  if (filtered > 0) {
+    const text = `${formatCount(filtered)} calls were left out on request: faster than slowerThan, or not in the sample`
+    print(colors.dim(text))
+  }
 }
 
 /** JSON with null for numbers that do not exist. */

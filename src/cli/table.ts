@@ -1,7 +1,7 @@
 /**
  * @module cli/table
- * Columns of text, aligned, fitted to a width: first the flexible column gives way, then whole columns, the least
- * important first. Widths are those of terminal cells, so wide and combining characters stay aligned.
+ * Columns of text, aligned, fitted to a width: first extra columns give way, then the flexible one, then other columns,
+ * the least important first. Widths are those of terminal cells, so wide and combining characters stay aligned.
  */
 import { displayWidth, padEnd, padStart, truncate } from './text.ts'
 
@@ -10,6 +10,7 @@ export interface Column {
   align?: 'left' | 'right' // (default right)
   flexible?: boolean // is shortened when the table is too wide
   rank?: number // columns with the highest rank are left out first; 0, the default, never
+  isExtra?: boolean // left out before any other gives way
   style?: (text: string) => string // colours; must not change the width
 }
 
@@ -18,7 +19,7 @@ export interface TableOptions {
   header?: (text: string) => string // style of the titles
 }
 
-const GAP = '  '
+export const GAP = '  '
 const FLEXIBLE_MIN_WIDTH = 16
 
 /**
@@ -59,6 +60,11 @@ function chooseColumns(columns: readonly Column[], widths: number[], width: numb
   for (;;) {
     const excess = total(shown, widths) - width
     if (excess <= 0) return shown
+    const extra = shown.find((i) => columns[i]!.isExtra)
+    if (extra !== undefined) {
+      shown = shown.filter((i) => i !== extra)
+      continue
+    }
     const flexible = shown.find((i) => columns[i]!.flexible)
     const spare = flexible === undefined ? 0 : widths[flexible]! - FLEXIBLE_MIN_WIDTH
     if (flexible !== undefined && spare >= excess) {

@@ -21,6 +21,7 @@ const MAX_MISSES = 3
 
 /** Rows of one writer, in the order in which it stored them; those of a segment by start. */
 export interface ArrivedRows {
+  path: string // of the file
   rows: RowColumns
   functionName: (id: number) => string
   errorName: (type: number) => string
@@ -150,10 +151,10 @@ class FolderFollower {
     }
   }
 
-  *#take({ rows }: WalReader): Generator<ArrivedRows> {
+  *#take({ path, rows }: WalReader): Generator<ArrivedRows> {
     if (rows.count === 0) return
     this.#refreshNames()
-    yield this.#arrived(rows)
+    yield this.#arrived(path, rows)
     rows.count = 0
   }
 
@@ -171,13 +172,14 @@ class FolderFollower {
       segment.close()
     }
     this.#refreshNames()
-    yield this.#arrived(rows)
+    yield this.#arrived(path, rows)
   }
 
-  #arrived(rows: RowColumns): ArrivedRows {
+  #arrived(path: string, rows: RowColumns): ArrivedRows {
     const dictionary = this.#dictionary
     const { faults } = this.#context
     return {
+      path,
       rows,
       functionName: (id) => {
         const name = dictionary.functions.get(id)

@@ -2,19 +2,22 @@
  * @module query/accumulator
  * Adds up calls from any number of parts: whole nodes of the summary tree and decoded rows.
  *
- * All numbers are exact but the histogram, which has the relative error of its buckets. It stands in the kernels'
- * memory with 32-bit counts and moves to doubles before they can overflow.
+ * A row counts as many times as its weight says, as if it had been stored that often.
+ *
+ * All numbers are exact but the histogram, which has the relative error of its buckets, and the time of children, which
+ * is a double. The histogram stands in the kernels' memory with 32-bit counts of rows. It moves to doubles before they
+ * can overflow, and when rows of a third weight come: so rows of weight 1, which is what nearly all are, never do.
  */
-import { CallTotals } from '../database/call-totals.ts'
+import { CallTotals, type CallSummary } from '../database/call-totals.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT, QUANTILE_RELATIVE_ERROR, bucketOf } from '../metrics/histogram.ts'
 import type { Stats } from '../types.ts'
+import { BucketCounts } from './bucket-counts.ts'
 import { quantilesOf, slowCallsOf, type Distribution } from './quantiles.ts'
 import type { RangeUs } from './time.ts'
 
 const WORD = 2 ** 32
-const LIST_CAPACITY = 4096
-const HISTOGRAM_SIZE_BYTES = 4 * BUCKET_COUNT
+const HALF_WORD = 2 ** 16
 
 /** Quantiles in the order asked for, and sorted for the walk over the buckets. */
 export class QuantilePlan {
@@ -46,60 +49,90 @@ export class QuantilePlan {
 
 export class CallAccumulator extends CallTotals {
   readonly #kernels: Kernels
-  readonly #histogram: number // u32[BUCKET_COUNT]
   readonly #aggregate: number // 16 bytes
-  readonly #list: number // u32[LIST_CAPACITY], addresses of sparse histograms still to be merged
-  #listed = 0
-  #countedRows = 0 // in the u32 histogram, the listed ones included
-  #spilled: Float64Array | undefined
+  readonly #ones: BucketCounts // of rows of weight 1: nearly always all of them
+  readonly #others: BucketCounts // of rows of #otherWeight
+  #otherWeight = 1
+  readonly #sums = new Float64Array(BUCKET_COUNT) // calls that were moved out of the two
+  #hasSums = false
+
+  // Of the rows whose weight is not 1.
+  #weightedRows = 0
+  #weightedCalls = 0
+  #squaredWeights = 0
 
   constructor(kernels: Kernels) {
     super()
     this.#kernels = kernels
-    this.#histogram = kernels.allocate(HISTOGRAM_SIZE_BYTES)
     this.#aggregate = kernels.allocate(16)
-    this.#list = kernels.allocate(4 * LIST_CAPACITY)
+    this.#ones = new BucketCounts(kernels)
+    this.#others = new BucketCounts(kernels)
   }
 
   override clear(): void {
     super.clear()
-    this.#listed = 0
-    this.#spilled = undefined
-    if (this.#countedRows > 0) this.#u32Counts().fill(0)
-    this.#countedRows = 0
+    this.#ones.clear()
+    this.#others.clear()
+    if (this.#hasSums) this.#sums.fill(0)
+    this.#hasSums = false
+    this.#weightedRows = 0
+    this.#weightedCalls = 0
+    this.#squaredWeights = 0
+  }
+
+  /** Stored rows behind the calls. */
+  get rows(): number {
+    return this.calls - this.#weightedCalls + this.#weightedRows
   }
 
   /**
-   * Adds the histogram of what `add` adds.
+   * Adds a node of the summary tree.
    *
-   * @param pointer address of a sparse histogram of `calls` calls; it must stay in place until the next `clear()`
+   * @param summary   of rows, each counted once
+   * @param histogram address of their sparse histogram; it must stay in place until the next `clear()`
+   * @param weight    calls that each of the rows stands for
    */
-  addHistogram(pointer: number, calls: number): void {
-    this.#reserveCounts(calls)
-    if (this.#listed === LIST_CAPACITY) this.#mergeListed()
-    this.#kernels.u32[(this.#list >>> 2) + this.#listed++] = pointer
+  addSummary(summary: CallSummary, histogram: number, weight = 1): void {
+    const { calls: rows } = summary
+    if (rows === 0) return
+    if (weight === 1) {
+      this.add(summary)
+    } else {
+      const { errors, squaredDeviations, sumHigh, sumLow } = summary
+      this.#addRows(rows, sumHigh, sumLow, squaredDeviations, weight)
+      this.errors += weight * errors
+      this.childrenNs += weight * summary.childrenNs
+      this.addExtremes(summary.minNs, summary.maxNs)
+      this.addStarts(summary.firstUs, summary.lastUs)
+    }
+    this.#countsFor(rows, weight).addHistogram(histogram, rows)
   }
 
-  /** Adds `n` durations below 2^32 - 1 ns from u32[n] at `pointer`; starts and errors are the caller's. */
-  addDurations(pointer: number, n: number): void {
+  /**
+   * Adds `n` durations below 2^32 - 1 ns from u32[n] at `pointer`; starts, errors and the time of children are the
+   * caller's.
+   */
+  addDurations(pointer: number, n: number, weight = 1): void {
     if (n === 0) return
-    this.#reserveCounts(n)
+    const counts = this.#countsFor(n, weight)
+    counts.reserve(n)
     const kernels = this.#kernels
-    kernels.aggregate(pointer, n, this.#histogram, this.#aggregate)
+    kernels.aggregate(pointer, n, counts.pointer, this.#aggregate)
     const sum = kernels.f64[this.#aggregate >>> 3]!
     const minNs = kernels.u32[(this.#aggregate >>> 2) + 2]!
     const maxNs = kernels.u32[(this.#aggregate >>> 2) + 3]!
-    this.addMoments(n, 0, sum, kernels.squaredDeviations(pointer, n, sum / n))
+    this.#addRows(n, 0, sum, kernels.squaredDeviations(pointer, n, sum / n), weight)
     this.addExtremes(minNs, maxNs)
   }
 
   /** Adds durations of any length, one by one: for the few sets that hold some of 2^32 - 1 ns and more. */
-  addLongDurations(durationsNs: ArrayLike<number>): void {
+  addLongDurations(durationsNs: ArrayLike<number>, weight = 1): void {
     const n = durationsNs.length
     if (n === 0) return
-    this.#reserveCounts(n)
+    const counts = this.#countsFor(n, weight)
+    counts.reserve(n)
     const { u32 } = this.#kernels
-    const histogram = this.#histogram >>> 2
+    const histogram = counts.pointer >>> 2
     let sumHigh = 0
     let sumLow = 0
     for (let i = 0; i < n; i++) {
@@ -115,22 +148,27 @@ export class CallAccumulator extends CallTotals {
     const mean = (sumHigh * WORD + sumLow) / n
     let squaredDeviations = 0
     for (let i = 0; i < n; i++) squaredDeviations += (durationsNs[i]! - mean) ** 2
-    this.addMoments(n, sumHigh, sumLow, squaredDeviations)
+    this.#addRows(n, sumHigh, sumLow, squaredDeviations, weight)
   }
 
   toStats(plan: QuantilePlan, range: RangeUs): Stats {
-    const { calls } = this
+    const { calls, rows } = this
     const standardDeviationNs =
       calls < 2 ? NaN : Math.sqrt(Math.max(0, this.squaredDeviations) / (calls - 1))
+    // time of children is a double, which may be rounded up beyond 2^53
+    const selfNs = Math.max(0, this.sumNs - this.childrenNs)
     const shape = calls === 0 ? shapeOfNothing(plan) : this.#shape(plan)
     return {
       calls,
+      rows,
       errors: this.errors,
       ratePerSecond: this.#ratePerSecond(range),
       sumNs: this.sumNs,
+      selfNs,
       meanNs: this.meanNs,
+      selfMeanNs: selfNs / calls,
       standardDeviationNs,
-      standardErrorNs: standardDeviationNs / Math.sqrt(calls),
+      standardErrorNs: rows < 2 ? NaN : standardDeviationNs / Math.sqrt(this.#effectiveSize()),
       minNs: calls === 0 ? NaN : this.minNs,
       maxNs: calls === 0 ? NaN : this.maxNs,
       firstStartMs: calls === 0 ? NaN : this.firstUs / 1000,
@@ -139,6 +177,12 @@ export class CallAccumulator extends CallTotals {
       quantileRelativeError: QUANTILE_RELATIVE_ERROR,
       slow: shape.slow,
     }
+  }
+
+  /** Independent calls that tell as much of the mean as the weighted rows do: (sum w)^2 / sum w^2. */
+  #effectiveSize(): number {
+    if (this.#weightedRows === 0) return this.calls
+    return this.calls ** 2 / (this.calls - this.#weightedCalls + this.#squaredWeights)
   }
 
   #shape(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
@@ -154,40 +198,60 @@ export class CallAccumulator extends CallTotals {
     return toUs > fromUs ? this.calls / ((toUs - fromUs) / 1e6) : NaN
   }
 
-  /** Makes sure that no 32-bit count can overflow by `rows` more. */
-  #reserveCounts(rows: number): void {
-    if (this.#countedRows + rows >= WORD) this.#spill()
-    this.#countedRows += rows
-  }
-
-  #spill(): void {
-    this.#mergeListed()
-    const spilled = (this.#spilled ??= new Float64Array(BUCKET_COUNT))
-    const counts = this.#u32Counts()
-    for (let bucket = 0; bucket < BUCKET_COUNT; bucket++) {
-      spilled[bucket] = spilled[bucket]! + counts[bucket]!
+  /** Sums of rows, each counted once, as `weight` calls each. */
+  #addRows(
+    rows: number,
+    sumHigh: number,
+    sumLow: number,
+    squaredDeviations: number,
+    weight: number,
+  ): void {
+    if (weight === 1) {
+      this.addMoments(rows, sumHigh, sumLow, squaredDeviations)
+      return
     }
-    counts.fill(0)
-    this.#countedRows = 0
+    const calls = weight * rows
+    const carry = Math.floor(sumLow / WORD)
+    // no product of halves reaches 2^53, so none is rounded
+    const low = sumLow - carry * WORD
+    const weightHigh = Math.floor(weight / HALF_WORD)
+    const middle = low * weightHigh
+    const middleHigh = Math.floor(middle / HALF_WORD)
+    this.addMoments(
+      calls,
+      weight * (sumHigh + carry) + middleHigh,
+      low * (weight - weightHigh * HALF_WORD) + (middle - middleHigh * HALF_WORD) * HALF_WORD,
+      weight * squaredDeviations,
+    )
+    this.#weightedRows += rows
+    this.#weightedCalls += calls
+    this.#squaredWeights += weight * calls
   }
 
-  #mergeListed(): void {
-    this.#kernels.histogramMergeMany(this.#list, this.#listed, this.#histogram)
-    this.#listed = 0
+  /** Counts of rows of the weight, with room for `rows` more. The extremes of what they hold must have been added. */
+  #countsFor(rows: number, weight: number): BucketCounts {
+    if (weight === 1) {
+      if (!this.#ones.hasRoomFor(rows)) this.#moveToSums(this.#ones, 1)
+      return this.#ones
+    }
+    if (weight !== this.#otherWeight || !this.#others.hasRoomFor(rows)) {
+      this.#moveToSums(this.#others, this.#otherWeight)
+      this.#otherWeight = weight
+    }
+    return this.#others
+  }
+
+  #moveToSums(counts: BucketCounts, weight: number): void {
+    if (counts.isEmpty) return
+    counts.moveTo(this.#sums, weight, bucketOf(this.minNs), bucketOf(this.maxNs) + 1)
+    this.#hasSums = true
   }
 
   #counts(): Uint32Array | Float64Array {
-    if (this.#spilled === undefined) {
-      this.#mergeListed()
-      return this.#u32Counts()
-    }
-    this.#spill()
-    return this.#spilled
-  }
-
-  #u32Counts(): Uint32Array {
-    const first = this.#histogram >>> 2
-    return this.#kernels.u32.subarray(first, first + BUCKET_COUNT)
+    if (this.#others.isEmpty && !this.#hasSums) return this.#ones.counts()
+    this.#moveToSums(this.#ones, 1)
+    this.#moveToSums(this.#others, this.#otherWeight)
+    return this.#sums
   }
 }
 

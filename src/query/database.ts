@@ -26,6 +26,7 @@ export interface FollowOptions {
 export interface Database {
   /**
    * One entry for every function that was called in the range, by total time, most first (then by name).
+   * Kronicler's own health, the function `(kronicler)`, is in no answer unless asked for by that name.
    *
    * @throws {RangeError | TypeError} an option is not what it must be
    * @throws {CorruptionError} a damaged file was met and no `onFault` was given
@@ -51,11 +52,17 @@ export interface Database {
    */
   follow(options?: FollowOptions): AsyncIterable<CallRow>
 
-  /** How many calls started in the range. */
+  /** How many calls started in the range; a row of a sampled function counts as often as it weighs. */
   count(query?: CountQuery): Promise<number>
 
   /** How many calls were made but not stored, because a writer's queue was full, since its process began. */
   dropped(): Promise<number>
+
+  /**
+   * How many calls were made but not stored on request, since each writer's process began: faster than the program wants
+   * to see, or not in the sample.
+   */
+  filtered(): Promise<number>
 
   /** Names of all functions that were ever stored, sorted by code unit. */
   functionNames(): Promise<string[]>

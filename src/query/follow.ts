@@ -5,7 +5,9 @@
 import { RowFollower, type ArrivedRows } from '../database/row-follower.ts'
 import { toIoError } from '../database/file.ts'
 import type { Snapshot } from '../database/snapshot.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
+import { RowDecoder } from './rows.ts'
 
 export interface FollowSettings {
   pollMs: number
@@ -37,7 +39,7 @@ async function* iterate(
   const isOver = (): boolean => signal.aborted // it changes while rows are given out
   try {
     while (!isOver()) {
-      for (const row of attemptIo(snapshot, () => arrivedRows(follower))) {
+      for (const row of attemptIo(snapshot, () => arrivedRows(snapshot, follower))) {
         yield row
         if (isOver()) return
       }
@@ -50,20 +52,30 @@ async function* iterate(
 }
 
 /** The follower's arrays are used again, so rows are made while it walks. */
-function arrivedRows(follower: RowFollower): CallRow[] {
+function arrivedRows(snapshot: Snapshot, follower: RowFollower): CallRow[] {
   const rows: CallRow[] = []
-  for (const arrived of follower.poll()) for (const row of toRows(arrived)) rows.push(row)
+  for (const arrived of follower.poll()) addRows(snapshot, arrived, rows)
   return rows
 }
 
-function toRows({ rows, functionName, errorName }: ArrivedRows): CallRow[] {
-  const { count, durationsNs, errorTypes, functionIds, startsUs } = rows
-  return Array.from({ length: count }, (_, row) => ({
-    function: functionName(functionIds[row]!),
-    startMs: startsUs[row]! / 1000,
-    durationNs: durationsNs[row]!,
-    error: errorTypes[row] === 0 ? undefined : errorName(errorTypes[row]!),
-  }))
+function addRows(snapshot: Snapshot, arrived: ArrivedRows, to: CallRow[]): void {
+  const { errorName, functionName, path } = arrived
+  const { count, details, durationsNs, errorTypes, functionIds, startsUs } = arrived.rows
+  const decoder = new RowDecoder(path, functionName, (fault) => {
+    snapshot.context.faults.report(fault)
+  })
+  for (let row = 0; row < count; row++) {
+    const name = functionName(functionIds[row]!)
+    if (name === HEALTH_FUNCTION) continue
+    const encoded = {
+      error: errorTypes[row] === 0 ? undefined : errorName(errorTypes[row]!),
+      context: details?.contexts[row] ?? 0,
+      childrenNs: details?.childrenNs[row] ?? 0,
+      weight: details?.weights[row] ?? 1,
+      attributes: details?.attributes.get(row),
+    }
+    to.push(decoder.row(name, startsUs[row]!, durationsNs[row]!, encoded))
+  }
 }
 
 function attemptIo<T>(snapshot: Snapshot, read: () => T): T {

@@ -7,6 +7,7 @@ import type { FileLayer } from '../database/file.ts'
 import { Snapshot } from '../database/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
 import { checkOptionNames } from '../internal/check-options.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type {
   CallRow,
   FunctionsQuery,
@@ -74,12 +75,16 @@ class EmbeddedDatabase implements Database {
       const plan = new QuantilePlan(checkQuantiles(query.quantiles))
       this.#snapshot.refresh()
       const all: FunctionStats[] = []
-      this.#snapshot.functions.names.forEach((name, functionNumber) => {
+      const { names } = this.#snapshot.functions
+      const places = this.#snapshot.placesOfDefinition()
+      for (const functionNumber of this.#functionNumbers(undefined)) {
         this.#accumulator.clear()
         addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
-        if (this.#accumulator.calls === 0) return
-        all.push({ function: name, ...this.#accumulator.toStats(plan, range) })
-      })
+        if (this.#accumulator.calls === 0) continue
+        const name = names[functionNumber]!
+        const definedAt = places.get(name)
+        all.push({ function: name, definedAt, ...this.#accumulator.toStats(plan, range) })
+      }
       return all.sort((a, b) => b.sumNs - a.sumNs || (a.function < b.function ? -1 : 1))
     })
   }
@@ -150,10 +155,17 @@ class EmbeddedDatabase implements Database {
     })
   }
 
+  filtered(): Promise<number> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.counters().filtered
+    })
+  }
+
   functionNames(): Promise<string[]> {
     return attempt(() => {
       this.#snapshot.refresh()
-      return this.#snapshot.functionNames()
+      return this.#snapshot.functionNames().filter((name) => name !== HEALTH_FUNCTION)
     })
   }
 
@@ -163,12 +175,14 @@ class EmbeddedDatabase implements Database {
     return Promise.resolve()
   }
 
-  /** The function with the name, if there is one; all functions without a name. */
+  /** The function with the name, if there is one; without a name all functions of the program. */
   #functionNumbers(name: string | undefined): Iterable<number> {
     const { functions } = this.#snapshot
-    if (name === undefined) return functions.names.keys()
-    const functionNumber = functions.find(name)
-    return functionNumber === undefined ? [] : [functionNumber]
+    const functionNumber = functions.find(name ?? HEALTH_FUNCTION)
+    if (name !== undefined) return functionNumber === undefined ? [] : [functionNumber]
+    const numbers = functions.names.keys()
+    if (functionNumber === undefined) return numbers
+    return [...numbers].filter((number) => number !== functionNumber)
   }
 }
 

@@ -32,13 +32,14 @@ export function countFunction(snapshot: Snapshot, functionNumber: number, range:
   for (const index of snapshot.indexes) {
     index.forEach(functionNumber, (source, group) => {
       if (!overlaps(range, source.groupFirstUs(group), source.groupLastUs(group))) return
+      const weight = source.groupWeight(group)
       for (
         let chunk = source.firstChunks[group]!;
         chunk < source.firstChunks[group + 1]!;
         chunk++
       ) {
         const rows = rowsInRange(source, chunk, range)
-        if (rows !== undefined) calls += rows.end - rows.first
+        if (rows !== undefined) calls += weight * (rows.end - rows.first)
       }
     })
   }
@@ -95,8 +96,7 @@ function addGroup(
   const histogram = source.groupHistograms[group]!
   if (histogram !== 0 && contains(range, firstUs, lastUs)) {
     source.groupSummary(group, part)
-    into.add(part)
-    into.addHistogram(histogram, part.calls)
+    into.addSummary(part, histogram, source.groupWeight(group))
     return
   }
   for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
@@ -118,8 +118,7 @@ function addChunk(
   const isWhole = contains(range, firstUs, lastUs)
   if (isWhole && histogram !== 0) {
     source.chunkSummary(chunk, part)
-    into.add(part)
-    into.addHistogram(histogram, part.calls)
+    into.addSummary(part, histogram, source.weights[chunk])
     return
   }
   const rows = rowsInRange(source, chunk, range)
@@ -145,15 +144,37 @@ function addRows(
   const isWhole = end - first === source.rowCounts[chunk]
   const errors = isWhole ? undefined : source.errorsOf(chunk)
   if (!isWhole && errors === undefined) return
+  const childrenNs = childrenOf(source, chunk, first, end)
+  if (childrenNs === undefined) return
   const durations = source.durationsOf(chunk)
   if (durations === undefined) return
+  const weight = source.weights[chunk]!
   if (durations.longs === undefined) {
-    into.addDurations(durations.pointer + 4 * first, end - first)
+    into.addDurations(durations.pointer + 4 * first, end - first, weight)
   } else {
-    into.addLongDurations(exactDurations(snapshot, durations, first, end))
+    into.addLongDurations(exactDurations(snapshot, durations, first, end), weight)
   }
   into.addStarts(firstUs, lastUs)
-  into.errors += errors === undefined ? source.errorCounts[chunk]! : countErrors(errors, first, end)
+  const failed = errors === undefined ? source.errorCounts[chunk]! : countErrors(errors, first, end)
+  into.errors += weight * failed
+  into.childrenNs += weight * childrenNs
+}
+
+/** Time that rows [first, end) spent in calls that they made; undefined if that cannot be read. */
+function childrenOf(
+  source: ChunkSource,
+  chunk: number,
+  first: number,
+  end: number,
+): number | undefined {
+  if (source.hasDetails[chunk] === 0) return 0
+  const details = source.detailsOf(chunk)
+  if (details === undefined) return undefined
+  let sumNs = 0
+  if (details.childrenNs !== undefined) {
+    for (let row = first; row < end; row++) sumNs += details.childrenNs[row]!
+  }
+  return sumNs
 }
 
 /** Durations of rows [first, end) with the long ones in full. */

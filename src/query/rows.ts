@@ -1,11 +1,22 @@
 /**
  * @module query/rows
- * References to rows, turned into rows: whatever a question did not need to choose them is decoded last, and only
+ * From references to rows: whatever a question did not need to choose them is decoded last, and only
  * for those that were chosen.
  */
-import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
+import {
+  lowerBound,
+  NO_DETAILS,
+  type ChunkDetails,
+  type ChunkSource,
+} from '../database/chunk-source.ts'
+import { depthOf, isAsyncContext, parentIdOf } from '../database/format/call-context.ts'
+import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
+import { CorruptionError } from '../errors.ts'
 import type { CallRow } from '../types.ts'
+import { parseAttributes } from './attributes.ts'
+
+const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 
 export interface RowReference {
   source: ChunkSource
@@ -16,59 +27,132 @@ export interface RowReference {
   durationNs: number
 }
 
+/** What is known of a call beside its function, start and duration, still in the numbers of its writer. */
+export interface EncodedDetails {
+  error: string | undefined
+  context: number // see database/format/call-context.ts
+  childrenNs: number
+  weight: number
+  attributes: Uint8Array | undefined
+}
+
+/** Turns the numbers of one file into rows. */
+export class RowDecoder {
+  readonly #path: string
+  readonly #functionName: (id: number) => string
+  readonly #report: (fault: CorruptionError) => void
+
+  /**
+   * @param path   of the file, for reports
+   * @param report told of attributes that cannot be read; the row is made without them
+   */
+  constructor(
+    path: string,
+    functionName: (id: number) => string,
+    report: (fault: CorruptionError) => void,
+  ) {
+    this.#path = path
+    this.#functionName = functionName
+    this.#report = report
+  }
+
+  row(name: string, startUs: number, durationNs: number, details: EncodedDetails): CallRow {
+    const { attributes, childrenNs, context, error, weight } = details
+    const parentId = parentIdOf(context)
+    return {
+      function: name,
+      startMs: startUs / 1000,
+      durationNs,
+      selfNs: durationNs - childrenNs,
+      error,
+      parent: parentId === 0 ? undefined : this.#functionName(parentId),
+      depth: depthOf(context),
+      async: isAsyncContext(context),
+      weight,
+      attributes: attributes === undefined ? undefined : this.#parse(attributes),
+    }
+  }
+
+  #parse(text: Uint8Array): CallRow['attributes'] {
+    const attributes = parseAttributes(text)
+    if (attributes === undefined) {
+      // one report for a file: there may be as many as rows
+      this.#report(new CorruptionError(this.#path, 0, 'attributes of a call are no JSON object'))
+    }
+    return attributes
+  }
+}
+
 /**
  * Adds what is missing of each row.
  *
  * @returns the rows in the same order; without those that turn out to stand on a damaged page
  */
 export function toCallRows(snapshot: Snapshot, references: readonly RowReference[]): CallRow[] {
-  const errors = errorsOfAll(snapshot, references)
-  return references.flatMap((reference) => {
-    const error = errors.get(reference)
-    if (error === null) return []
-    const { functionName, startUs, durationNs } = reference
-    return [{ function: functionName, startMs: startUs / 1000, durationNs, error }]
-  })
-}
-
-/** Error names of the rows that failed; null where that cannot be read. */
-function errorsOfAll(
-  snapshot: Snapshot,
-  references: readonly RowReference[],
-): Map<RowReference, string | null> {
-  const errors = new Map<RowReference, string | null>()
+  const { faults } = snapshot.context
+  const rows = new Array<CallRow | undefined>(references.length)
   for (const [source, chunks] of groupByChunk(references)) {
     const owner = snapshot.ownerOf(source)
-    for (const [chunk, members] of chunks) {
-      if (source.errorCounts[chunk] === 0) continue
-      const found = source.errorsOf(chunk)
-      for (const member of members) {
-        if (found === undefined) {
-          errors.set(member, null)
-          continue
-        }
-        const at = lowerBound(found.rows, found.rows.length, member.row)
-        if (found.rows[at] === member.row) errors.set(member, owner.errorName(found.types[at]!))
+    const decoder = new RowDecoder(
+      source.path,
+      (id) => owner.functionName(id),
+      (fault) => {
+        faults.add(fault)
+      },
+    )
+    for (const [chunk, positions] of chunks) {
+      const errors = source.errorCounts[chunk] === 0 ? NO_ERRORS : source.errorsOf(chunk)
+      const details = source.hasDetails[chunk] === 0 ? NO_DETAILS : source.detailsOf(chunk)
+      if (errors === undefined || details === undefined) continue
+      for (const position of positions) {
+        const { durationNs, functionName, row, startUs } = references[position]!
+        const type = errorTypeOf(errors, row)
+        const error = type === 0 ? undefined : owner.errorName(type)
+        const weight = source.weights[chunk]!
+        const encoded = encodedDetails(details, row, error, weight)
+        rows[position] = decoder.row(functionName, startUs, durationNs, encoded)
       }
     }
   }
-  return errors
+  faults.flush()
+  return rows.filter((row) => row !== undefined)
 }
 
-/** So that every chunk is decoded once. */
+/** 0: no error. */
+function errorTypeOf({ rows, types }: ErrorRows, row: number): number {
+  const at = lowerBound(rows, rows.length, row)
+  return rows[at] === row ? types[at]! : 0
+}
+
+function encodedDetails(
+  { attributes, childrenNs, contexts }: ChunkDetails,
+  row: number,
+  error: string | undefined,
+  weight: number,
+): EncodedDetails {
+  return {
+    error,
+    context: contexts?.[row] ?? 0,
+    childrenNs: childrenNs?.[row] ?? 0,
+    weight,
+    attributes: attributes.get(row),
+  }
+}
+
+/** Positions of the references to each chunk, so that every chunk is decoded once. */
 export function groupByChunk(
   references: readonly RowReference[],
-): Map<ChunkSource, Map<number, RowReference[]>> {
-  const groups = new Map<ChunkSource, Map<number, RowReference[]>>()
-  for (const reference of references) {
-    let chunks = groups.get(reference.source)
+): Map<ChunkSource, Map<number, number[]>> {
+  const groups = new Map<ChunkSource, Map<number, number[]>>()
+  references.forEach(({ chunk, source }, position) => {
+    let chunks = groups.get(source)
     if (chunks === undefined) {
-      chunks = new Map<number, RowReference[]>()
-      groups.set(reference.source, chunks)
+      chunks = new Map<number, number[]>()
+      groups.set(source, chunks)
     }
-    const members = chunks.get(reference.chunk)
-    if (members === undefined) chunks.set(reference.chunk, [reference])
-    else members.push(reference)
-  }
+    const positions = chunks.get(chunk)
+    if (positions === undefined) chunks.set(chunk, [position])
+    else positions.push(position)
+  })
   return groups
 }

@@ -4,6 +4,7 @@
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
 import type { Snapshot } from '../database/snapshot.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
 import { exactDurations } from './range-scan.ts'
@@ -16,7 +17,7 @@ interface Candidate {
   lastUs: number
 }
 
-/** The latest `count` calls, in ascending order of start. */
+/** The latest `count` calls, in ascending order of start; rows of Kronicler's own health are none. */
 export function latestCalls(snapshot: Snapshot, count: number): CallRow[] {
   const best = new BestRows(count, isLater)
   for (const candidate of candidatesOf(snapshot, count)) {
@@ -44,8 +45,9 @@ function candidatesOf(snapshot: Snapshot, count: number): Candidate[] {
       for (let chunk = 0; chunk < source.chunkCount; chunk++) {
         const lastUs = source.maxStartsUs[chunk]!
         if (lastUs < (floor.worst ?? -Infinity)) continue
-        floor.add(lastUs)
         const functionName = snapshot.functions.names[snapshot.functionOf(source, chunk)]!
+        if (functionName === HEALTH_FUNCTION) continue
+        floor.add(lastUs)
         candidates.push({ source, chunk, functionName, lastUs })
       }
     }
@@ -66,12 +68,13 @@ function visit({ source, chunk, functionName }: Candidate, best: BestRows<RowRef
 /** Durations are not needed to choose the rows, so they are decoded for the chosen ones only. */
 function withDurations(snapshot: Snapshot, rows: RowReference[]): RowReference[] {
   for (const [source, chunks] of groupByChunk(rows)) {
-    for (const [chunk, members] of chunks) {
+    for (const [chunk, positions] of chunks) {
       const durations = source.durationsOf(chunk)
       if (durations === undefined) continue
-      for (const member of members) {
-        const [durationNs] = exactDurations(snapshot, durations, member.row, member.row + 1)
-        member.durationNs = durationNs!
+      for (const position of positions) {
+        const reference = rows[position]!
+        const { row } = reference
+        reference.durationNs = exactDurations(snapshot, durations, row, row + 1)[0]!
       }
     }
   }

@@ -1,12 +1,17 @@
-/** Adding up parts in any order and shape gives what adding up all calls at once gives. */
+/**
+ * Adding up parts in any order, shape and weight gives what adding up all calls at once gives, every row repeated as
+ * often as it weighs.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { CallSummaries, CallTotals } from '../../src/database/call-totals.ts'
 import { loadFallbackKernels, loadKernels } from '../../src/database/kernels/kernels.ts'
 import { BUCKET_COUNT, bucketOf, quantileOf } from '../../src/metrics/histogram.ts'
+import { MAX_WEIGHT } from '../../src/database/format/rows.ts'
 import { CallAccumulator, QuantilePlan } from '../../src/query/accumulator.ts'
 import { quantilesOf, slowCallsOf } from '../../src/query/quantiles.ts'
 import { ALL_TIME } from '../../src/query/time.ts'
+import type { Stats } from '../../src/types.ts'
 
 const duration = fc.oneof(
   fc.nat(5),
@@ -15,7 +20,17 @@ const duration = fc.oneof(
   fc.maxSafeNat(),
   fc.constantFrom(0, 1, 0xffff_fffe, 0xffff_ffff, 2 ** 32, Number.MAX_SAFE_INTEGER),
 )
-const parts = fc.array(fc.array(duration, { minLength: 1, maxLength: 60 }), { maxLength: 12 })
+interface Part {
+  durations: number[]
+  weight: number
+  summarised: boolean // added as a node of the summary tree
+}
+const part: fc.Arbitrary<Part> = fc.record({
+  durations: fc.array(duration, { minLength: 1, maxLength: 60 }),
+  weight: fc.oneof({ weight: 3, arbitrary: fc.constant(1) }, fc.constantFrom(2, 3, 8)),
+  summarised: fc.boolean(),
+})
+const parts = fc.array(part, { maxLength: 12 })
 const quantile = fc.oneof(
   fc.double({ min: 0, max: 1, noNaN: true }),
   fc.constantFrom(0, 0.5, 0.99, 1),
@@ -28,69 +43,112 @@ const durationsAt = kernels.allocate(4 * 1024)
 const histogramAt = kernels.allocate(4 * BUCKET_COUNT)
 const sparseAt = kernels.allocate(1 << 20)
 
-function addDecoded(durations: readonly number[]): void {
+function addDecoded({ durations, weight }: Part): void {
   if (durations.some((d) => d >= 0xffff_ffff)) {
-    accumulator.addLongDurations(durations)
+    accumulator.addLongDurations(durations, weight)
     return
   }
   kernels.u32.set(durations, durationsAt / 4)
-  accumulator.addDurations(durationsAt, durations.length)
+  accumulator.addDurations(durationsAt, durations.length, weight)
 }
 
 /** As a node of the summary tree. @returns end of its histogram */
-function addSummarised(durations: readonly number[], to: number): number {
+function addSummarised({ durations, weight }: Part, to: number): number {
   const sum = durations.reduce((total, d) => total + BigInt(d), 0n)
   const mean = Number(sum) / durations.length
-  accumulator.add({
+  const summary = {
     calls: durations.length,
-    errors: 0,
+    errors: 1,
     sumHigh: Number(sum >> 32n),
     sumLow: Number(sum & 0xffff_ffffn),
     squaredDeviations: durations.reduce((total, d) => total + (d - mean) ** 2, 0),
     minNs: Math.min(...durations),
     maxNs: Math.max(...durations),
-    childrenNs: 0,
+    childrenNs: Math.min(...durations),
     firstUs: 0,
     lastUs: 1,
-  })
+  }
   for (const d of durations) kernels.u32[histogramAt / 4 + bucketOf(d)]! += 1
   const sizeBytes = kernels.histogramEncode(histogramAt, to, true)
-  accumulator.addHistogram(to, durations.length)
+  accumulator.addSummary(summary, to, weight)
   return to + Math.ceil(sizeBytes / 4) * 4
 }
 
 test('sums of parts are the sums of all', () => {
   fc.assert(
-    fc.property(
-      parts,
-      fc.array(fc.boolean(), { minLength: 12, maxLength: 12 }),
-      fc.array(quantile),
-      (sets, kinds, quantiles) => {
-        accumulator.clear()
-        let to = sparseAt
-        sets.forEach((set, i) => {
-          if (kinds[i]) to = addSummarised(set, to)
-          else addDecoded(set)
-        })
-        const all = sets.flat()
-        const stats = accumulator.toStats(new QuantilePlan(quantiles), ALL_TIME)
-        expect(stats.calls).toBe(all.length)
-        expect(stats.sumNs).toBe(Number(all.reduce((total, d) => total + BigInt(d), 0n)))
-        if (all.length === 0) return
-        expect(stats.minNs).toBe(Math.min(...all))
-        expect(stats.maxNs).toBe(Math.max(...all))
-        expectDeviation(stats.standardDeviationNs, all)
-        const counts = new Float64Array(BUCKET_COUNT)
-        for (const d of all) counts[bucketOf(d)]! += 1
-        expect(stats.quantiles).toEqual(
-          quantiles.map((q) => ({
-            quantile: q,
-            durationNs: quantileOf(counts, all.length, q, stats.minNs, stats.maxNs),
-          })),
-        )
-      },
-    ),
+    fc.property(parts, fc.array(quantile), (sets, quantiles) => {
+      accumulator.clear()
+      let to = sparseAt
+      for (const set of sets) {
+        if (set.summarised) to = addSummarised(set, to)
+        else addDecoded(set)
+      }
+      const all = sets.flatMap(({ durations, weight }) =>
+        durations.flatMap((d) => new Array<number>(weight).fill(d)),
+      )
+      const stats = accumulator.toStats(new QuantilePlan(quantiles), ALL_TIME)
+      expect(stats.calls).toBe(all.length)
+      expect(stats.rows).toBe(sets.reduce((rows, { durations }) => rows + durations.length, 0))
+      expect(stats.sumNs).toBe(Number(all.reduce((total, d) => total + BigInt(d), 0n)))
+      const summaries = sets.filter(({ summarised }) => summarised)
+      expect(stats.errors).toBe(summaries.reduce((errors, { weight }) => errors + weight, 0))
+      const childrenNs = summaries.reduce(
+        (total, { durations, weight }) => total + weight * Math.min(...durations),
+        0,
+      )
+      expect(stats.selfNs).toBe(Math.max(0, stats.sumNs - childrenNs))
+      if (all.length === 0) return
+      expect(stats.minNs).toBe(Math.min(...all))
+      expect(stats.maxNs).toBe(Math.max(...all))
+      expectDeviation(stats.standardDeviationNs, all)
+      expectStandardError(stats, sets)
+      const counts = new Float64Array(BUCKET_COUNT)
+      for (const d of all) counts[bucketOf(d)]! += 1
+      expect(stats.quantiles).toEqual(
+        quantiles.map((q) => ({
+          quantile: q,
+          durationNs: quantileOf(counts, all.length, q, stats.minNs, stats.maxNs),
+        })),
+      )
+      const medianNs = quantileOf(counts, all.length, 0.5, stats.minNs, stats.maxNs)
+      expect(stats.slow).toEqual(slowCallsOf({ counts, ...stats, calls: all.length }, medianNs))
+    }),
     { numRuns: 400 },
+  )
+})
+
+function expectStandardError(stats: Stats, sets: readonly Part[]): void {
+  const weights = sets.flatMap(({ durations, weight }) => durations.map(() => weight))
+  const sum = weights.reduce((total, w) => total + w, 0)
+  const size = sum ** 2 / weights.reduce((total, w) => total + w * w, 0)
+  if (weights.length < 2) expect(stats.standardErrorNs).toBeNaN()
+  else expect(stats.standardErrorNs).toBeCloseTo(stats.standardDeviationNs / Math.sqrt(size), 9)
+}
+
+test('the sum is exact whatever the weight', () => {
+  const weight = fc.oneof(
+    fc.integer({ min: 1, max: MAX_WEIGHT }),
+    fc.constantFrom(1, 65_535, 65_536, MAX_WEIGHT),
+  )
+  fc.assert(
+    fc.property(fc.array(fc.tuple(duration, weight), { minLength: 1 }), (rows) => {
+      accumulator.clear()
+      let sum = 0n
+      let calls = 0
+      for (const [durationNs, w] of rows) {
+        addDecoded({ durations: [durationNs], weight: w, summarised: false })
+        sum += BigInt(durationNs) * BigInt(w)
+        calls += w
+      }
+      fc.pre(sum < 2n ** 85n) // beyond it the upper half of the sum is rounded
+      const stats = accumulator.toStats(new QuantilePlan([0, 1]), ALL_TIME)
+      expect(stats.calls).toBe(calls)
+      expect(stats.sumNs).toBe(Number(sum))
+      expect(stats.quantiles.map(({ durationNs }) => durationNs)).toEqual([
+        Math.min(...rows.map(([d]) => d)),
+        Math.max(...rows.map(([d]) => d)),
+      ])
+    }),
   )
 })
 
@@ -107,7 +165,7 @@ function expectDeviation(actual: number, all: readonly number[]): void {
   expect(Math.abs(actual - expected)).toBeLessThanOrEqual(1e-9 * expected + 1e-15 * mean)
 }
 
-test('counts leave 32 bits before they overflow', () => {
+test.each([1, 5])('counts of rows of weight %d leave 32 bits before they overflow', (weight) => {
   const other = new CallAccumulator(loadFallbackKernels())
   const spilling = loadFallbackKernels()
   const large = new CallAccumulator(spilling)
@@ -117,7 +175,7 @@ test('counts leave 32 bits before they overflow', () => {
   spilling.u32[histogram / 4 + bucketOf(1000)] = calls
   spilling.histogramEncode(histogram, sparse, true)
   for (let i = 0; i < 3; i++) {
-    large.add({
+    const summary = {
       calls,
       errors: 0,
       sumHigh: 0,
@@ -128,11 +186,11 @@ test('counts leave 32 bits before they overflow', () => {
       childrenNs: 0,
       firstUs: 0,
       lastUs: 0,
-    })
-    large.addHistogram(sparse, calls)
+    }
+    large.addSummary(summary, sparse, weight)
   }
   const [median] = large.toStats(new QuantilePlan([0.5]), ALL_TIME).quantiles
-  expect(large.calls).toBe(3 * calls)
+  expect(large.calls).toBe(3 * calls * weight)
   expect(Math.abs(median!.durationNs - 1000)).toBeLessThan(6)
   large.clear()
   expect(large.toStats(new QuantilePlan([0.5]), ALL_TIME)).toEqual(

@@ -8,7 +8,7 @@ import type { FunctionStats } from '../../types.ts'
 import type { CliContext } from '../context.ts'
 import { NOTHING, formatCount, formatDuration, formatShare } from '../format.ts'
 import { parseCount } from '../options.ts'
-import { toJson, withDatabase, type Session } from '../session.ts'
+import { tellLeftOut, toJson, withDatabase, type Session } from '../session.ts'
 import { layOut, type Column } from '../table.ts'
 import { printable } from '../text.ts'
 
@@ -16,7 +16,7 @@ const QUANTILES = [0.5, 0.9, 0.95, 0.99, 0.999]
 const P50 = 0
 const P99 = 3
 
-const SORTS = ['slow', 'total', 'p99', 'max', 'calls', 'errors', 'name'] as const
+const SORTS = ['slow', 'total', 'self', 'p99', 'max', 'calls', 'errors', 'name'] as const
 type Sort = (typeof SORTS)[number]
 
 interface FunctionsOptions {
@@ -47,7 +47,9 @@ Columns:
   mean, p50 … max   duration of a call; quantiles are within 0.55 % of the exact value
   slow              calls that took more than ten times the median (p50)
   in slow           share of the function's time that went into them
-  time              share of the time of all functions
+  time              share of the time of all functions, those that they called included
+  self              share of all time that was spent in the function itself, not in other captured ones
+  defined at        file and line, where there is room
 
 Examples:
   kronicler functions                        which functions are slow now and then?
@@ -63,7 +65,7 @@ async function run(session: Session, { limit, sort }: FunctionsOptions): Promise
   const all = await session.database.functions({ ...session.range, quantiles: QUANTILES })
   const functions = all.sort(comparatorOf(sort)).slice(0, limit)
   if (session.json) {
-    session.print(toJson(functions))
+    session.print(toJson(functions.map(toJsonFunction)))
     return
   }
   if (functions.length === 0) {
@@ -71,53 +73,77 @@ async function run(session: Session, { limit, sort }: FunctionsOptions): Promise
     return
   }
   const { bold, dim } = session.colors
-  const totalNs = all.reduce((sum, { sumNs }) => sum + sumNs, 0)
-  const rows = functions.map((stats) => cellsOf(stats, totalNs))
-  const lines = layOut(columnsFor(session), rows, { width: session.width, header: bold })
-  for (const line of lines) session.print(line)
+  const columns = columnsFor(session, all)
+  const rows = functions.map((stats) => columns.map(({ cell }) => cell(stats)))
+  const lines = layOut(columns, rows, { width: session.width, header: bold })
+  for (const line of lines) session.print(line.trimEnd())
   if (functions.length < all.length) {
     session.print(dim(`and ${formatCount(all.length - functions.length)} more`))
   }
-  await tellDropped(session)
+  await tellLeftOut(session)
 }
 
-function columnsFor({ colors }: Session): Column[] {
-  return [
-    { title: 'function', align: 'left', flexible: true, style: colors.cyan },
-    { title: 'calls' },
-    { title: 'errors', rank: 2, style: (text) => (text.trim() === '0' ? text : colors.red(text)) },
-    { title: 'mean', rank: 4 },
-    { title: 'p50' },
-    { title: 'p99', rank: 1 },
-    { title: 'max', rank: 3 },
-    { title: 'slow', style: (text) => (text.trim() === '0' ? text : colors.yellow(text)) },
-    { title: 'in slow', rank: 6 },
-    { title: 'time', rank: 5 },
+/** With `definedAt` always there, as `function` is: JSON has no undefined. */
+function toJsonFunction({ function: name, definedAt, ...stats }: FunctionStats): unknown {
+  return { function: name, definedAt: definedAt ?? null, ...stats }
+}
+
+interface FunctionColumn extends Column {
+  cell: (stats: FunctionStats) => string
+}
+
+/** Columns that tell nothing of any function are left out. */
+function columnsFor({ colors }: Session, all: readonly FunctionStats[]): FunctionColumn[] {
+  const totalNs = all.reduce((sum, { sumNs }) => sum + sumNs, 0)
+  const totalSelfNs = all.reduce((sum, { selfNs }) => sum + selfNs, 0)
+  const zeroOr = (style: (text: string) => string) => (text: string) =>
+    text.trim() === '0' ? text : style(text)
+  const quantile = (stats: FunctionStats, position: number) =>
+    formatDuration(stats.quantiles[position]!.durationNs)
+  const columns: FunctionColumn[] = [
+    {
+      title: 'function',
+      align: 'left',
+      flexible: true,
+      style: colors.cyan,
+      cell: (stats) => printable(stats.function),
+    },
+    { title: 'calls', cell: ({ calls }) => formatCount(calls) },
+    {
+      title: 'errors',
+      rank: 2,
+      style: zeroOr(colors.red),
+      cell: ({ errors }) => formatCount(errors),
+    },
+    { title: 'mean', rank: 5, cell: ({ meanNs }) => formatDuration(meanNs) },
+    { title: 'p50', cell: (stats) => quantile(stats, P50) },
+    { title: 'p99', rank: 1, cell: (stats) => quantile(stats, P99) },
+    { title: 'max', rank: 3, cell: ({ maxNs }) => formatDuration(maxNs) },
+    { title: 'slow', style: zeroOr(colors.yellow), cell: ({ slow }) => formatCount(slow.calls) },
+    {
+      title: 'in slow',
+      rank: 7,
+      cell: ({ slow }) => (slow.calls === 0 ? NOTHING : formatShare(slow.timeShare)),
+    },
+    { title: 'time', rank: 6, cell: ({ sumNs }) => shareOf(sumNs, totalNs) },
   ]
+  if (all.some(({ selfNs, sumNs }) => selfNs !== sumNs)) {
+    columns.push({ title: 'self', rank: 4, cell: ({ selfNs }) => shareOf(selfNs, totalSelfNs) })
+  }
+  if (all.some(({ definedAt }) => definedAt !== undefined)) {
+    columns.push({
+      title: 'defined at',
+      align: 'left',
+      isExtra: true,
+      style: colors.dim,
+      cell: ({ definedAt }) => (definedAt === undefined ? '' : printable(definedAt)),
+    })
+  }
+  return columns
 }
 
-function cellsOf(stats: FunctionStats, totalNs: number): string[] {
-  const { calls, errors, maxNs, meanNs, quantiles, slow, sumNs } = stats
-  return [
-    printable(stats.function),
-    formatCount(calls),
-    formatCount(errors),
-    formatDuration(meanNs),
-    formatDuration(quantiles[P50]!.durationNs),
-    formatDuration(quantiles[P99]!.durationNs),
-    formatDuration(maxNs),
-    formatCount(slow.calls),
-    slow.calls === 0 ? NOTHING : formatShare(slow.timeShare),
-    totalNs === 0 ? NOTHING : formatShare(sumNs / totalNs),
-  ]
-}
-
-/** Calls that are in no number above. */
-async function tellDropped({ colors, database, print }: Session): Promise<void> {
-  const dropped = await database.dropped()
-  if (dropped === 0) return
-  const text = `${formatCount(dropped)} more calls were not stored: they found a full queue`
-  print(colors.yellow(text))
+function shareOf(ns: number, totalNs: number): string {
+  return totalNs === 0 ? NOTHING : formatShare(ns / totalNs)
 }
 
 type Comparator = (a: FunctionStats, b: FunctionStats) => number
@@ -133,6 +159,8 @@ function comparatorOf(sort: Sort): Comparator {
       return descending(({ slow, sumNs }) => slow.timeShare * sumNs)
     case 'total':
       return descending(({ sumNs }) => sumNs)
+    case 'self':
+      return descending(({ selfNs }) => selfNs)
     case 'p99':
       return descending(({ quantiles }) => quantiles[P99]!.durationNs)
     case 'max':

@@ -4,12 +4,13 @@
  */
 import type { Command } from 'commander'
 import type { CallRow } from '../../types.ts'
+import { describeDetails, toJsonRow } from '../call-text.ts'
 import type { CliContext } from '../context.ts'
 import { formatDuration, formatInstant } from '../format.ts'
 import { parseCount } from '../options.ts'
 import { requireFunction, toJson, withDatabase, type Session } from '../session.ts'
-import { layOut, type Column } from '../table.ts'
-import { printable } from '../text.ts'
+import { GAP, layOut, type Column } from '../table.ts'
+import { displayWidth, printable, truncate } from '../text.ts'
 import { emptyMessage } from './functions.ts'
 
 interface SlowestOptions {
@@ -20,7 +21,11 @@ export function addSlowestCommand(program: Command, context: CliContext): void {
   program
     .command('slowest')
     .summary('the longest calls, and when they were')
-    .description('Lists the calls that took longest, longest first.')
+    .description(
+      'Lists the calls that took longest, longest first. Where more is known of a call, a second line tells by which\n' +
+        'captured function it was called, how long it took without the captured functions that it called, and its\n' +
+        'attributes.',
+    )
     .argument('[function]', 'exact name; all functions if left out')
     .option('-n, --limit <count>', 'how many calls', parseCount, 10)
     .addHelpText(
@@ -57,14 +62,21 @@ async function run(
     printable(called),
     error === undefined ? '' : printable(error),
   ])
-  const { bold } = session.colors
-  const lines = layOut(columnsFor(session, calls), rows, { width: session.width, header: bold })
-  for (const line of lines) session.print(line.trimEnd())
-}
-
-/** A row whose fields are always there: JSON has no undefined. */
-export function toJsonRow(row: CallRow): Omit<CallRow, 'error'> & { error: string | null } {
-  return { ...row, error: row.error ?? null }
+  const { bold, dim } = session.colors
+  const columns = columnsFor(session, calls)
+  const [titles, ...lines] = layOut(columns, rows, { width: session.width, header: bold })
+  session.print(titles!.trimEnd())
+  const durationWidth = Math.max(
+    displayWidth(columns[0]!.title),
+    ...rows.map(([duration]) => displayWidth(duration!)),
+  )
+  const indent = ' '.repeat(durationWidth + GAP.length)
+  lines.forEach((line, i) => {
+    session.print(line.trimEnd())
+    const details = describeDetails(calls[i]!)
+    if (details === '') return
+    session.print(indent + dim(truncate(details, session.width - indent.length)))
+  })
 }
 
 function columnsFor({ colors }: Session, calls: readonly CallRow[]): Column[] {

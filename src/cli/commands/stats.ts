@@ -14,7 +14,7 @@ import {
   formatShare,
 } from '../format.ts'
 import { parseQuantiles } from '../options.ts'
-import { requireFunction, toJson, withDatabase, type Session } from '../session.ts'
+import { requireFunction, tellLeftOut, toJson, withDatabase, type Session } from '../session.ts'
 import { padEnd, printable, truncate } from '../text.ts'
 import { emptyMessage } from './functions.ts'
 
@@ -75,6 +75,7 @@ async function run(
     return
   }
   for (const line of linesOf(stats, session)) session.print(line)
+  if (name === undefined) await tellLeftOut(session)
 }
 
 function linesOf(stats: Stats, { colors, width }: Session): string[] {
@@ -85,9 +86,11 @@ function linesOf(stats: Stats, { colors, width }: Session): string[] {
     errors === 0 ? 'no errors' : `${formatCount(errors)} failed (${formatShare(errors / calls)})`
   return [
     line('calls', `${formatCount(calls)}, ${failed}, ${formatRate(stats.ratePerSecond)}`),
+    ...(stats.rows === calls ? [] : [line('stored', sampledLine(stats))]),
     line('first', formatInstant(stats.firstStartMs)),
     line('last', formatInstant(stats.lastStartMs)),
     line('total', formatDuration(stats.sumNs)),
+    ...(stats.selfNs === stats.sumNs ? [] : [line('self', selfLine(stats))]),
     line('mean', meanOf(stats)),
     '',
     line('min', formatDuration(stats.minNs)),
@@ -104,6 +107,16 @@ function meanOf({ meanNs, standardDeviationNs, standardErrorNs }: Stats): string
   if (Number.isNaN(standardDeviationNs)) return mean
   const spread = formatDuration(standardDeviationNs)
   return `${mean} ± ${formatDuration(standardErrorNs)}, standard deviation ${spread}`
+}
+
+function sampledLine({ rows }: Stats): string {
+  return `${rows === 1 ? '1 row stands' : `${formatCount(rows)} rows stand`} for these calls, which were sampled`
+}
+
+/** What is left of the total without the captured functions that were called. */
+function selfLine({ selfMeanNs, selfNs, sumNs }: Stats): string {
+  const share = formatShare(selfNs / sumNs)
+  return `${formatDuration(selfNs)} (${share}), ${formatDuration(selfMeanNs)} a call`
 }
 
 /** With a bar that shows the shape: logarithmic, from the minimum to the maximum. */

@@ -4,15 +4,16 @@
  */
 import type { Command } from 'commander'
 import type { CallRow } from '../../types.ts'
+import { describeAttributes, toJsonRow } from '../call-text.ts'
 import type { CliContext } from '../context.ts'
 import { formatDuration, formatInstant } from '../format.ts'
 import { parseCount } from '../options.ts'
 import { toJson, withDatabase, type Session } from '../session.ts'
 import { displayWidth, padStart, printable, truncate } from '../text.ts'
-import { toJsonRow } from './slowest.ts'
 
 const DURATION_WIDTH = 8
 const MIN_NAME_WIDTH = 8
+const MIN_DETAILS_WIDTH = 8
 
 interface TailOptions {
   lines: number
@@ -24,8 +25,9 @@ export function addTailCommand(program: Command, context: CliContext): void {
     .command('tail')
     .summary('the latest calls, or calls as they happen')
     .description(
-      'Shows the calls that started last, the latest at the end. With --json one object per line.\n' +
-        '--from and --to have no effect here.',
+      'Shows the calls that started last, the latest at the end: when, how long, what, the error, the captured\n' +
+        'function that called it, and its attributes. With --json one object per line. --from and --to have no effect\n' +
+        'here.',
     )
     .option('-n, --lines <count>', 'how many calls', parseCount, 10)
     .option('-f, --follow', 'go on with the calls that are stored from now on, until interrupted')
@@ -69,5 +71,16 @@ function lineOf(call: CallRow, { colors, json, width }: Session): string {
   const nameRoom = errorText === '' ? room : room - displayWidth(errorText) - 2
   const name = truncate(printable(call.function), nameRoom)
   const line = `${colors.dim(started)}  ${duration}  ${colors.cyan(name)}`
-  return errorText === '' ? line : `${line}  ${colors.red(errorText)}`
+  const failed = errorText === '' ? line : `${line}  ${colors.red(errorText)}`
+  const detailsRoom = nameRoom - displayWidth(name) - 2
+  const details = detailsOf(call)
+  if (details === '' || detailsRoom < MIN_DETAILS_WIDTH) return failed
+  return `${failed}  ${colors.dim(truncate(details, detailsRoom))}`
+}
+
+/** They get what room is left. */
+function detailsOf({ attributes, parent }: CallRow): string {
+  const text = describeAttributes(attributes)
+  const caller = parent === undefined ? '' : `← ${printable(parent)}`
+  return caller === '' || text === '' ? caller + text : `${caller}  ${text}`
 }

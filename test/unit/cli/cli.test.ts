@@ -157,7 +157,18 @@ test('slowest and tail', async () => {
     /^ +5\.00 s {2}2026-01-31 12:00:00\.050000 {2}checkout\.pay$/,
   )
   expect(JSON.parse((await run(['slowest', '--json', '-n', '1'])).stdout)).toEqual([
-    { function: 'checkout.pay', startMs: START_MS + 50, durationNs: 5e9, error: null },
+    {
+      function: 'checkout.pay',
+      startMs: START_MS + 50,
+      durationNs: 5e9,
+      selfNs: 5e9,
+      error: null,
+      parent: null,
+      depth: 0,
+      async: false,
+      weight: 1,
+      attributes: null,
+    },
   ])
   const tail = await run(['tail', '-n', '2', '--json'])
   expect(
