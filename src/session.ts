@@ -4,7 +4,7 @@
  * the threads it starts join it through their environment data and use rings of their own.
  */
 import { fileURLToPath } from 'node:url'
-import { setEnvironmentData, threadId, type Worker } from 'node:worker_threads'
+import { setEnvironmentData, threadId } from 'node:worker_threads'
 import { createBackend } from './capture/backend.ts'
 import type { CaptureBackend } from './capture/capture.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
@@ -31,7 +31,7 @@ import { releaseDead } from './queue/lock.ts'
 import { NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
 import type { Health, Metrics } from './types.ts'
-import { onEndingSignal, onProcessExit } from './writer/exit-hooks.ts'
+import { onEndingSignal, onProcessExit, onThreadExit } from './writer/exit-hooks.ts'
 import { WriterHost } from './writer/host.ts'
 import { nameLimits } from './writer/queue-writer.ts'
 import { WriterRemote } from './writer/remote.ts'
@@ -94,8 +94,8 @@ export class Session {
     this.#producer = this.#createProducer(slot)
     this.backend = this.#createBackend()
     if (!this.#joined) this.#found()
-    process.on('worker', (worker) => {
-      this.#watch(worker)
+    onThreadExit((ended) => {
+      this.#release(ended)
     })
   }
 
@@ -244,13 +244,11 @@ export class Session {
   }
 
   /** Gives back what a thread that this one has started may have held when it ended. */
-  #watch(worker: Worker): void {
-    const owner = worker.threadId + 1
-    worker.once('exit', () => {
-      releaseSlotOfDead(this.#memory, owner)
-      releaseDead(this.#control, REFUSED_LOCK, REFUSED_SEQUENCE, owner)
-      this.#names.releaseDead(owner)
-    })
+  #release(endedThreadId: number): void {
+    const owner = endedThreadId + 1
+    releaseSlotOfDead(this.#memory, owner)
+    releaseDead(this.#control, REFUSED_LOCK, REFUSED_SEQUENCE, owner)
+    this.#names.releaseDead(owner)
   }
 
   #ringWords(word: (slot: number) => number): number[] {

@@ -65,6 +65,8 @@ export const WRITER_STATE = {
 
 export const WRITER_STATE_LENGTH = 17
 const NO_DESCRIPTOR = -1
+/** Made at load: a test runner may have taken the global away when the process ends, which is when files may be made. */
+const utf8 = new TextEncoder()
 const S = WRITER_STATE
 
 export interface DirectoryWriterOptions {
@@ -517,7 +519,7 @@ export class DirectoryWriter {
   }
 
   #checksumText(text: string): bigint {
-    const bytes = new TextEncoder().encode(text)
+    const bytes = utf8.encode(text)
     const at = this.#smallScratch.reserve(bytes.length)
     this.#small.u8.set(bytes, at)
     return this.#small.xxh64(at, bytes.length)
@@ -571,7 +573,7 @@ function provideFormat(files: FileLayer, root: string, unique: string): void {
 }
 
 function createFile(files: FileLayer, path: string, text: string): void {
-  const bytes = new TextEncoder().encode(text)
+  const bytes = utf8.encode(text)
   const descriptor = files.open(path, 'wx+')
   try {
     writeAt(files, descriptor, bytes, 0, bytes.length, 0)

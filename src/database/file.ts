@@ -119,9 +119,13 @@ export function writeAt(
   }
 }
 
-/** What the system calls the error: 'ENOENT', 'ENOSPC', …; undefined for other values. */
+/**
+ * What the system calls the error: 'ENOENT', 'ENOSPC', …; undefined for other values. An error of the system is no `Error`
+ * of the realm that test runners give a module, so what counts is the code.
+ */
 export function systemCode(error: unknown): string | undefined {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined
+  const code =
+    typeof error === 'object' && error !== null && 'code' in error ? error.code : undefined
   return typeof code === 'string' ? code : undefined
 }
 

@@ -2,12 +2,26 @@
  * @module writer/exit-hooks
  * The ways in which a process ends while its code still runs.
  */
+import { setImmediate } from 'node:timers'
+import { shareListener } from '../internal/host-process.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /** Calls back when the process exits: at its natural end, by `process.exit()`, by an uncaught exception. */
 export function onProcessExit(onExit: () => void): void {
-  realProcess().on('exit', onExit)
+  shareListener('exit', onExit, (host, dispatch) => host.on('exit', dispatch))
+}
+
+/** Calls back whenever a thread that this one has started has ended, with the id it had. */
+export function onThreadExit(onExit: (threadId: number) => void): void {
+  shareListener('thread exit', onExit, (host, dispatch) => {
+    host.on('worker', (worker) => {
+      const { threadId } = worker // no longer known when it has ended
+      worker.once('exit', () => {
+        dispatch(threadId)
+      })
+    })
+  })
 }
 
 /**
@@ -17,26 +31,21 @@ export function onProcessExit(onExit: () => void): void {
  * in many packages) then count right. It comes back for the next signal.
  */
 export function onEndingSignal(onSignal: () => void): void {
-  const owner = realProcess()
-  for (const signal of SIGNALS) {
-    const listener = (): void => {
-      onSignal()
-      owner.removeListener(signal, listener)
-      // a listener for one event only is still counted, because it comes later
-      if (owner.listenerCount(signal) === 0) {
-        owner.kill(owner.pid, signal)
-        return
+  shareListener('ending signal', onSignal, (host, dispatch) => {
+    for (const signal of SIGNALS) {
+      const listener = (): void => {
+        dispatch()
+        host.removeListener(signal, listener)
+        // a listener for one event only is still counted, because it comes later
+        if (host.listenerCount(signal) === 0) {
+          host.kill(host.pid, signal)
+          return
+        }
+        setImmediate(() => {
+          host.prependListener(signal, listener)
+        }).unref()
       }
-      setImmediate(() => {
-        owner.prependListener(signal, listener)
-      }).unref()
+      host.prependListener(signal, listener)
     }
-    owner.prependListener(signal, listener)
-  }
-}
-
-/** Test runners give modules a copy of `process` whose events never come. */
-function realProcess(): NodeJS.Process {
-  const { getBuiltinModule } = process as { getBuiltinModule?: (name: string) => NodeJS.Process }
-  return getBuiltinModule?.('node:process') ?? process
+  })
 }
