@@ -26,7 +26,7 @@ export const ingestSuite: Suite = {
         rows.push(...(await measureSet(dataSet(name), count, options)))
       }
     }
-    return withRatios(rows, 'duckdb')
+    return { rows: withRatios(rows, 'duckdb') }
   },
 }
 

@@ -43,7 +43,7 @@ export const querySuite: Suite = {
         ...(await inFolder(options.folder, (folder) => measureSize(folder, count, options))),
       )
     }
-    return withRatios(rows, 'duckdb')
+    return { rows: withRatios(rows, 'duckdb') }
   },
 }
 

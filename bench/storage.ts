@@ -28,7 +28,7 @@ export const storageSuite: Suite = {
         rows.push(...(await measureSet(dataSet(name), count, options)))
       }
     }
-    return withRatios(rows, 'kronicler')
+    return { rows: withRatios(rows, 'kronicler') }
   },
 }
 

@@ -14,7 +14,8 @@ import { format, resolveConfig } from 'prettier'
  * @typedef {{ name: string, value: number, unit: string, ratio?: number, ratioP10?: number, baseline?: string,
  *   n: number, p10?: number, p50?: number, p99?: number, best?: number }} Row
  * @typedef {{ suite: string, machine: { cpu: string, cores: number, memoryGb: number, node: string, os: string },
- *   commit: string, date: string, versions: Record<string, string>, rows: Row[] }} Result
+ *   commit: string, date: string, versions: Record<string, string>, notMeasured?: Record<string, string>,
+ *   rows: Row[] }} Result
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -22,6 +23,7 @@ const RESULTS = join(ROOT, 'bench', 'results')
 const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
 const README = join(ROOT, 'README.md')
 const NOT_MEASURED = 'not measured yet'
+const NOT_MEASURED_YET = 'Not measured yet'
 
 const INTRODUCTION = `# Benchmarks
 
@@ -32,7 +34,7 @@ the best of a line. A figure is the median of its samples unless it says otherwi
 same run, with the same data and, where there is a disk, the same durability.
 
 \`\`\`sh
-npm run bench -- capture --json bench/results/ # or ingest, storage, query; --help tells the options
+npm run bench -- capture --json bench/results/ # or another suite; --help tells them and their options
 npm run docs:bench # then writes this page
 \`\`\`
 
@@ -47,21 +49,72 @@ const SUITES = [
     suite: 'capture',
     title: 'What a captured call costs',
     text: `Time above the bare call, of functions that do next to nothing: 16 different ones called in turn from one
-place, so that the engine can inline none of them, or a single one; and 16 async ones. \`limit\` is two
-\`performance.now()\` reads around the call, the simplest way to measure it and throw the result away; × is the ratio
-to it, "p10" that of the 10th percentiles, when the machine disturbs least. Kronicler's background thread stores every
-row on the disk meanwhile. \`noop\` is a wrapper that records nothing. The others keep no single call but
-\`otel-span\`, whose spans carry more than a row does; exporting them is not counted.`,
+place, so that the engine can inline none of them (\`sync-16\`), or a single one (\`sync-1\`); the same of async functions
+(\`async\` has 16, \`async-1\` one). \`limit\` is two \`performance.now()\` reads around the call, the simplest way to measure it
+and throw the result away; × is the ratio to it, "p10" that of the 10th percentiles, when the machine disturbs least.
+Contenders take turns in rounds of a few milliseconds; tools that slow down a whole process have one of their own,
+with the same baselines.`,
+    notes: [
+      ['noop/', 'a wrapper that records nothing'],
+      ['kronicler/', 'while the background thread stores every row on the disk'],
+      ['hdr-histogram-js/', 'two clock reads, recorded in an HDR histogram with three digits'],
+      [
+        'tracing-channel/',
+        'a `tracingChannel` of `node:diagnostics_channel`, whose subscriber adds up durations',
+      ],
+      ['timerify/', '`timerify` of `node:perf_hooks` with a histogram'],
+      ['prom-client/', '`observe` on a histogram whose labels were looked up beforehand'],
+      ['prom-client-timer/', '`startTimer` with labels, as its documentation shows it'],
+      ['otel-span/', 'a span of OpenTelemetry for each call; exporting it is not counted'],
+      [
+        'otel-active-span/',
+        'the same by `startActiveSpan`, so that calls within become its children',
+      ],
+      ['otel-histogram/', "OpenTelemetry's histogram with an attribute for the function"],
+      ['autometrics/', 'Autometrics: a counter and a histogram of OpenTelemetry, and who called'],
+      [
+        'sentry-span/',
+        'a span of Sentry for each call, within the span of a request of 1000 calls',
+      ],
+      ['sentry-root-span/', 'the same without a request: each call is a transaction'],
+      [
+        'dd-trace/',
+        "Datadog's `wrap`, within the span of a request of 1000 calls, with an agent that keeps nothing",
+      ],
+    ],
+    after: `None of the others keeps single calls but those that make spans, which carry more than a row does. An async call costs
+more than two clock reads: it needs a promise of its own to see the function's promise settle.`,
     tables: [
       pivot({
         corner: 'ns per call',
         lines: 'who',
-        whats: /^(sync-16|sync-1|async)$/,
+        whats: /^(sync-16|sync-1|async|async-1)$/,
         cell: overhead,
       }),
       list({ names: /^limit\/bare-/, heading: ['bare call', 'ns'] }),
       pivot({ corner: 'allocated, B per sync call', lines: 'who', whats: /^heap$/, cell: plain }),
-      list({ names: /\/(sustained|dropped)$/, heading: ['one thread, everything stored', ''] }),
+      list({
+        names: /\/(sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
+        heading: ['one thread', ''],
+      }),
+    ],
+    rowNotes: [
+      ['kronicler/dropped', 'rows refused while the times above were measured'],
+      ['kronicler/sustained', 'calls a second, evenly spread, that are all stored'],
+      ['kronicler/paced-3M-dropped', 'rows refused at 3 million calls a second for 10 s'],
+      [
+        'kronicler/unpaced',
+        'calls a second in a tight loop, more than is stored: the rest is refused, counted, and in the metrics all the same',
+      ],
+      [
+        'kronicler/unpaced-block',
+        "calls a second in a tight loop with `overflow: 'block'`, which waits until everything is stored",
+      ],
+      [
+        'kronicler/in-flight-100k-dropped',
+        'rows refused when 100,000 async calls are open at once and end together',
+      ],
+      ['kronicler/in-flight-100k-heap', 'bytes that each of those holds while it is open'],
     ],
   },
   {
@@ -123,18 +176,43 @@ function newestResults() {
 }
 
 function document() {
-  const sections = SUITES.map(({ suite, title, text, tables }) => {
+  const sections = SUITES.map((section) => {
+    const { suite, title, text, after = '', tables } = section
     const result = results.get(suite)
-    const body =
-      result === undefined
-        ? [`${NOT_MEASURED[0].toUpperCase()}${NOT_MEASURED.slice(1)}.`]
-        : [
-            ...tables.map((table) => table(result.rows)).filter((table) => table !== ''),
-            origin(result),
-          ]
-    return [`## ${title}`, text, ...body].join('\n\n')
+    if (result === undefined) return [`## ${title}`, text, `${NOT_MEASURED_YET}.`]
+    return [
+      `## ${title}`,
+      text,
+      notes(section.notes, result),
+      after,
+      ...tables.map((table) => table(result.rows)),
+      notes(section.rowNotes, result),
+      notMeasured(result),
+      origin(result),
+    ]
   })
-  return [INTRODUCTION, ...sections].join('\n\n')
+  return [INTRODUCTION, ...sections.flat()].filter((part) => part !== '').join('\n\n')
+}
+
+/**
+ * What rows are, of those that the result has.
+ *
+ * @param {string[][]} [all] a row's name, or the beginning of names, and a sentence
+ * @param {Result} result
+ */
+function notes(all = [], { rows }) {
+  return all
+    .filter(([start = '']) =>
+      rows.some(({ name }) => (start.endsWith('/') ? name.startsWith(start) : name === start)),
+    )
+    .map(([start = '', text]) => `- \`${start.replace(/\/$/, '')}\`: ${text}`)
+    .join('\n')
+}
+
+/** @param {Result} result */
+function notMeasured({ notMeasured: all = {} }) {
+  const parts = Object.entries(all).map(([who, why]) => `\`${who}\` (${why})`)
+  return parts.length === 0 ? '' : `Not measured: ${parts.join(', ')}.`
 }
 
 /** @param {Result} result */

@@ -1,75 +1,100 @@
 /**
  * @module bench/capture/child
- * One process of the capture suite: measures a group of contenders and sends the rows to its parent.
+ * One process of the capture suite: measures a group of contenders and sends what it found to its parent.
  */
 import { tmpdir } from 'node:os'
 import { progress } from '../harness/report.ts'
-import type { BenchRow } from '../harness/result.ts'
+import type { BenchRow, Measurements } from '../harness/result.ts'
 import { inFolder } from '../harness/suite.ts'
-import {
-  bare,
-  hdrHistogram,
-  kronicler,
-  limit,
-  noop,
-  otelHistogram,
-  otelSpan,
-  promClient,
-  promClientTimer,
-  timerify,
-  type Contender,
-} from './contenders.ts'
-import { HEAP_CALLS, measureHeap } from './heap.ts'
+import { bare, limit, noop, type Contender } from './contenders/contender.ts'
+import { hdrHistogram } from './contenders/hdr-histogram.ts'
+import { kronicler } from './contenders/kronicler.ts'
+import { promClient, promClientTimer } from './contenders/prom-client.ts'
+import { timerify } from './contenders/timerify.ts'
+import { tracingChannel } from './contenders/tracing-channel.ts'
+import type { ChildOptions, Group, PeerGroup } from './groups.ts'
+import { MAX_HEAP_CALLS, measureHeap } from './heap.ts'
+import { measureInFlight } from './in-flight.ts'
+import { measurePaced } from './paced.ts'
 import { measureRounds } from './rounds.ts'
 import { KINDS } from './subjects.ts'
 import { measureSustained } from './sustained.ts'
-
-export type Group = 'main' | 'otel-span' | 'otel-histogram' | 'heap' | 'sustained'
-
-export interface ChildOptions {
-  group: Group
-  rounds: number
-  skip: string[]
-  folder: string
-}
+import { measureUnpaced } from './unpaced.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
+
 await inFolder(options.folder || tmpdir(), async (folder) => {
-  process.send!(await measure(folder))
+  process.send!(await measure(options.group, folder))
 })
 process.disconnect()
 
-async function measure(folder: string): Promise<BenchRow[]> {
-  switch (options.group) {
+async function measure(group: Group, folder: string): Promise<Measurements> {
+  switch (group) {
     case 'main':
       return compare([bare, limit, noop, await kronicler(folder), ...(await lightPeers())])
+    case 'heap':
+      return heap([
+        limit,
+        await kronicler(folder, { queueCapacity: heapQueueCapacity() }),
+        ...(await lightPeers()),
+      ])
+    case 'sustained':
+      return measureSustained(await kronicler(folder), folder)
+    case 'paced':
+      return measurePaced(await kronicler(folder), folder)
+    case 'unpaced':
+      return measureUnpaced(folder, 'drop')
+    case 'unpaced-block':
+      return measureUnpaced(folder, 'block')
+    case 'in-flight':
+      return measureInFlight(folder)
+    default:
+      return measurePeer(group)
+  }
+}
+
+/** A tool that slows down the whole process, or is not there. */
+async function measurePeer(group: PeerGroup): Promise<Measurements> {
+  let peer: Contender
+  try {
+    peer = await loadPeer(group)
+  } catch (error) {
+    const [line] = String(error).split('\n')
+    return { rows: [], notMeasured: { [group]: line! } }
+  }
+  return options.heap ? heap([peer]) : compare([bare, limit, peer])
+}
+
+async function loadPeer(group: PeerGroup): Promise<Contender> {
+  switch (group) {
     case 'otel-span':
-      return compare([bare, limit, await otelSpan()])
+      return (await import('./contenders/opentelemetry.ts')).otelSpan()
+    case 'otel-active-span':
+      return (await import('./contenders/opentelemetry.ts')).otelActiveSpan()
     case 'otel-histogram':
-      return compare([bare, limit, await otelHistogram()])
-    case 'heap': {
-      const own = await kronicler(folder, 2 ** Math.ceil(Math.log2(2 * HEAP_CALLS)))
-      const rows: BenchRow[] = []
-      for (const contender of [limit, own, ...(await lightPeers())].filter(wanted)) {
-        rows.push(await measureHeap(contender))
-      }
-      await own.close?.()
-      return rows
-    }
-    case 'sustained': {
-      const own = await kronicler(folder)
-      const row = await measureSustained(own)
-      await own.close?.()
-      return [row]
-    }
+      return (await import('./contenders/opentelemetry.ts')).otelHistogram()
+    case 'autometrics':
+      return (await import('./contenders/autometrics.ts')).autometrics()
+    case 'sentry-span':
+      return (await import('./contenders/sentry.ts')).sentrySpan()
+    case 'sentry-root-span':
+      return (await import('./contenders/sentry.ts')).sentryRootSpan()
+    case 'dd-trace':
+      return (await import('./contenders/dd-trace.ts')).ddTrace(options.agentUrl)
   }
 }
 
 async function lightPeers(): Promise<Contender[]> {
-  return [await hdrHistogram(), timerify, await promClient(), await promClientTimer()]
+  return [
+    await hdrHistogram(),
+    tracingChannel(),
+    timerify,
+    await promClient(),
+    await promClientTimer(),
+  ]
 }
 
-async function compare(all: Contender[]): Promise<BenchRow[]> {
+async function compare(all: Contender[]): Promise<Measurements> {
   const contenders = all.filter(wanted)
   const rows: BenchRow[] = []
   for (const kind of KINDS) {
@@ -84,7 +109,22 @@ async function compare(all: Contender[]): Promise<BenchRow[]> {
     }
     await contender.close?.()
   }
-  return rows
+  return { rows }
+}
+
+async function heap(all: Contender[]): Promise<Measurements> {
+  const rows: BenchRow[] = []
+  for (const contender of all.filter(wanted)) {
+    progress(`heap: ${contender.who}`)
+    rows.push(await measureHeap(contender))
+    await contender.close?.()
+  }
+  return { rows }
+}
+
+/** No call may find the queue full: being refused takes other code. */
+function heapQueueCapacity(): number {
+  return 2 ** Math.ceil(Math.log2(2 * MAX_HEAP_CALLS))
 }
 
 function wanted({ who }: Contender): boolean {

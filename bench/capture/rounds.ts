@@ -5,13 +5,15 @@
  */
 import type { BenchRow } from '../harness/result.ts'
 import { percentiles, quantile } from '../harness/statistics.ts'
-import type { Contender } from './contenders.ts'
-import { createLoop, createSubjects, type Kind, type Subject } from './subjects.ts'
+import type { Contender } from './contenders/contender.ts'
+import { createLoop, createSubjects, isAsync, type Kind, type Subject } from './subjects.ts'
 
 const ROUND_NS = 2e6 // long against the clock, short against the system's time slices
 const MIN_CALLS = 256
 const MAX_CALLS = 16_384
 const WARM_UP_CALLS = 40_000
+const WARM_UP_MS = 500 // of the slow ones, if they have been called often enough to be compiled
+const MIN_WARM_UP_CALLS = 4000
 
 interface Runner {
   contender: Contender
@@ -39,12 +41,18 @@ async function prepare(kind: Kind, contender: Contender): Promise<Runner> {
   const subjects = createSubjects(kind)
   const name = (k: number): string => `bench.${kind}.${k}`
   const functions = subjects.map(
-    (subject, k) => contender.wrap?.(subject, name(k), kind === 'async') ?? subject,
+    (subject, k) => contender.wrap?.(subject, name(k), isAsync(kind)) ?? subject,
   )
   const run = createRun(kind, contender, functions)
   const maxCalls = contender.maxCalls ?? MAX_CALLS
   let perCallNs = 0
-  for (let calls = 0; calls < WARM_UP_CALLS; calls += maxCalls) perCallNs = await run(maxCalls)
+  const start = performance.now()
+  for (let calls = 0; calls < WARM_UP_CALLS;) {
+    const count = Math.min(maxCalls, MIN_WARM_UP_CALLS)
+    perCallNs = await run(count)
+    calls += count
+    if (calls >= MIN_WARM_UP_CALLS && performance.now() - start > WARM_UP_MS) break
+  }
   const calls = Math.round(Math.min(maxCalls, Math.max(MIN_CALLS, ROUND_NS / perCallNs)))
   return { contender, run, calls, perCallNs: [] }
 }
@@ -57,8 +65,10 @@ function createRun(
   const loop = createLoop(kind, contender.clocked ?? false)
   return async (calls) => {
     await contender.pace?.(calls)
+    const { around } = contender
     const start = process.hrtime.bigint()
-    const result = loop(functions, calls)
+    const result =
+      around === undefined ? loop(functions, calls) : around(() => loop(functions, calls))
     if (typeof result !== 'number') await result
     return Number(process.hrtime.bigint() - start) / calls
   }

@@ -8,16 +8,21 @@ export type SyncSubject = (this: unknown, i: number, x: number) => number
 export type AsyncSubject = (this: unknown, i: number, x: number) => Promise<number>
 export type Subject = SyncSubject | AsyncSubject
 
-export type Kind = 'sync-16' | 'sync-1' | 'async'
-export const KINDS: readonly Kind[] = ['sync-16', 'sync-1', 'async']
+/** With 16 functions that are called in turn (`async` too), or with one. */
+export type Kind = 'sync-16' | 'sync-1' | 'async' | 'async-1'
+export const KINDS: readonly Kind[] = ['sync-16', 'sync-1', 'async', 'async-1']
+
+export function isAsync(kind: Kind): boolean {
+  return kind.startsWith('async')
+}
 
 /** Calls one function after the other, `n` times; the number of functions is a power of two. */
 export type Loop<T> = (functions: readonly Subject[], n: number) => T
 
 /** 16 different functions, or one, that do next to nothing: what is left of a call is the overhead. */
 export function createSubjects(kind: Kind): Subject[] {
-  const prefix = kind === 'async' ? 'async ' : ''
-  return Array.from({ length: kind === 'sync-1' ? 1 : 16 }, (_, k) => {
+  const prefix = isAsync(kind) ? 'async ' : ''
+  return Array.from({ length: kind.endsWith('-1') ? 1 : 16 }, (_, k) => {
     const text = `${prefix}function subject${k}(i, x) { return (x ^ (i * ${2 * k + 3})) | 0 }`
     return compile(text) as Subject
   })
@@ -25,13 +30,12 @@ export function createSubjects(kind: Kind): Subject[] {
 
 /** @param clocked two clock reads around every call, as the simplest of all measurements */
 export function createLoop(kind: Kind, clocked: boolean): Loop<number> | Loop<Promise<number>> {
-  const isAsync = kind === 'async'
-  const call = `x = ${isAsync ? 'await ' : ''}functions[i & mask](i, x)`
+  const call = `x = ${isAsync(kind) ? 'await ' : ''}functions[i & mask](i, x)`
   const body = clocked
     ? `const start = performance.now(); ${call}; total += performance.now() - start`
     : call
   return compile(`
-    ${isAsync ? 'async ' : ''}function loop(functions, n) {
+    ${isAsync(kind) ? 'async ' : ''}function loop(functions, n) {
       const mask = functions.length - 1
       let x = 0
       let total = 0

@@ -19,7 +19,7 @@ export function shortCount(count: number): string {
   return String(count)
 }
 
-export function printTable({ rows, machine, commit }: BenchResult): void {
+export function printTable({ rows, machine, commit, notMeasured = {} }: BenchResult): void {
   const lines = [
     ['', 'value', '', 'ratio', 'p10', 'p50', 'p99', 'best', 'n'],
     ...rows.map((row) => [
@@ -39,6 +39,7 @@ export function printTable({ rows, machine, commit }: BenchResult): void {
     )
     console.log(cells.join('  ').trimEnd())
   }
+  for (const [who, why] of Object.entries(notMeasured)) console.log(`${who}: not measured, ${why}`)
   console.log(
     `\n${machine.cpu}, ${machine.cores} cores, Node ${machine.node}, ${machine.os}, ${commit}`,
   )

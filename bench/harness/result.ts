@@ -22,16 +22,25 @@ export interface BenchRow {
   best?: number
 }
 
-export interface BenchResult {
+/** What a suite found. */
+export interface Measurements {
+  rows: BenchRow[]
+  notMeasured?: Record<string, string> // who, or a row's name, and why: nothing is left out silently
+}
+
+export interface BenchResult extends Measurements {
   suite: string
   machine: { cpu: string; cores: number; memoryGb: number; node: string; os: string }
   commit: string
   date: string // ISO 8601
   versions: Record<string, string> // of the peers
-  rows: BenchRow[]
 }
 
-export function benchResult(suite: string, peers: string[], rows: BenchRow[]): BenchResult {
+export function benchResult(
+  suite: string,
+  peers: string[],
+  { rows, notMeasured = {} }: Measurements,
+): BenchResult {
   return {
     suite,
     machine: {
@@ -43,7 +52,13 @@ export function benchResult(suite: string, peers: string[], rows: BenchRow[]): B
     },
     commit: commit(),
     date: new Date().toISOString(),
-    versions: Object.fromEntries(peers.map((name) => [name, versionOf(name)])),
+    versions: Object.fromEntries(
+      peers.flatMap((name) => {
+        const version = versionOf(name)
+        return version === undefined ? [] : [[name, version]]
+      }),
+    ),
+    ...(Object.keys(notMeasured).length === 0 ? {} : { notMeasured }),
     rows: rows.map(rounded),
   }
 }
@@ -85,7 +100,12 @@ function commit(): string {
   }
 }
 
-function versionOf(name: string): string {
-  const manifest = new URL(`../../node_modules/${name}/package.json`, import.meta.url)
-  return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+/** Of the project's own packages, or of those in bench/peers; undefined: not installed. */
+function versionOf(name: string): string | undefined {
+  for (const folder of ['../../node_modules', '../peers/node_modules']) {
+    const manifest = new URL(`${folder}/${name}/package.json`, import.meta.url)
+    if (!existsSync(manifest)) continue
+    return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version
+  }
+  return undefined
 }

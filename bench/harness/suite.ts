@@ -4,7 +4,7 @@
  */
 import { mkdtempSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
-import type { BenchRow } from './result.ts'
+import type { Measurements } from './result.ts'
 
 export interface SuiteOptions {
   rows: number[] | undefined // sizes of the databases; undefined: the suite's own
@@ -17,7 +17,7 @@ export interface SuiteOptions {
 
 export interface Suite {
   peers: string[] // packages whose versions belong to the result
-  run(options: SuiteOptions): Promise<BenchRow[]>
+  run(options: SuiteOptions): Promise<Measurements>
 }
 
 /** Gives `work` an empty folder and removes it afterwards, whatever happens. */
