@@ -43,12 +43,15 @@ const SECRET_WHOLE_NAMES = 'pass|(?:connect )?sid|(?:[^ ]+ )*sessions?'
 const COUNT_WORDS =
   / (?:tokens|sessions|cookies|count|length|size|bytes|limit|used|total|ms|ns|seconds) $/
 const LONGEST_NAME = 512
+/** Names repeat from call to call; what was found about the first ones is kept. */
+const KNOWN_NAMES = 1000
+const LONGEST_KNOWN_NAME = 64
 
 /** Every secret text has one of these; most texts have none. */
 const HINT = /eyJ|:\/\/|=|PRIVATE KEY|b(?:earer|asic)\s/i
 const PRIVATE_KEY = /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY[^]*?(?:-----END [A-Z0-9 ]{0,40}-----|$)/g
 const BEARER = /\b(bearer\s+)\S+/gi
-const BASIC = /^\s*basic\s+[a-z0-9+/_-]+=*\s*$/i
+const BASIC = /^\s*basic\s+([a-z0-9+/_-]+=*)\s*$/i
 /** Of what JSON Web Tokens consist. Runs are looked into by a function: one expression for it all would be quadratic. */
 const TOKEN_RUN = /[\w.-]{5,}/g
 /** `user:password@` of a URL; not a port, though a mail address may follow in the path. */
@@ -64,29 +67,47 @@ export function createRedaction(redact: Redact): Redaction | undefined {
   const names = [SECRET_NAMES, ...further.map(escapeForRegExp)].join('|')
   const secretName = new RegExp(` (?:${names}) |^ (?:${SECRET_WHOLE_NAMES}) $`)
 
+  const known = new Map<string, Secrecy>()
+
   function secrecyOf(name: string): Secrecy {
-    const words = ` ${wordsOf(name.slice(0, LONGEST_NAME))} `
-    if (!secretName.test(words)) return 'public'
-    return COUNT_WORDS.test(words) ? 'count' : 'secret'
+    let secrecy = known.get(name)
+    if (secrecy === undefined) {
+      const words = ` ${wordsOf(name.slice(0, LONGEST_NAME))} `
+      if (!secretName.test(words)) secrecy = 'public'
+      else secrecy = COUNT_WORDS.test(words) ? 'count' : 'secret'
+      if (known.size < KNOWN_NAMES && name.length <= LONGEST_KNOWN_NAME) known.set(name, secrecy)
+    }
+    return secrecy
+  }
+
+  function redactParameter(parameter: string, before: string, name: string): string {
+    return secrecyOf(name) === 'public' ? parameter : `${before}${name}=${REDACTED}`
   }
 
   function redactText(text: string, goesOn: boolean): string {
     if (!HINT.test(text)) return text
-    if (BASIC.test(text)) return REDACTED
-    const redacted = text
-      .replace(PRIVATE_KEY, REDACTED)
-      .replace(BEARER, `$1${REDACTED}`)
-      .replace(TOKEN_RUN, (run, at: number, whole: string) =>
+    if (isBasicCredentials(text)) return REDACTED
+    let redacted = text.replace(BEARER, `$1${REDACTED}`)
+    if (redacted.includes('PRIVATE KEY')) redacted = redacted.replace(PRIVATE_KEY, REDACTED)
+    if (redacted.includes('eyJ')) {
+      redacted = redacted.replace(TOKEN_RUN, (run, at: number, whole: string) =>
         redactWebToken(run, goesOn && at + run.length === whole.length),
       )
-      .replace(URL_PASSWORD, `$1${REDACTED}@`)
-      .replace(PARAMETER, (parameter: string, before: string, name: string) =>
-        secrecyOf(name) === 'public' ? parameter : `${before}${name}=${REDACTED}`,
-      )
-    return goesOn ? redacted.replace(OPEN_URL_PASSWORD, `$1${REDACTED}`) : redacted
+    }
+    if (redacted.includes('://')) {
+      if (redacted.includes('@')) redacted = redacted.replace(URL_PASSWORD, `$1${REDACTED}@`)
+      if (goesOn) redacted = redacted.replace(OPEN_URL_PASSWORD, `$1${REDACTED}`)
+    }
+    return redacted.includes('=') ? redacted.replace(PARAMETER, redactParameter) : redacted
   }
 
   return { secrecyOf, redactText }
+}
+
+/** `Basic` and user:password in base64, and nothing else. */
+function isBasicCredentials(text: string): boolean {
+  const base64 = BASIC.exec(text)?.[1]
+  return base64 !== undefined && Buffer.from(base64, 'base64').includes(':')
 }
 
 /**
