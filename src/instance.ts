@@ -65,11 +65,16 @@ export function createInstance(): Instance {
 const IDLE_HEALTH: Health = {
   writer: 'idle',
   directory: undefined,
+  storedBytes: 0,
   stored: 0,
   queued: 0,
-  dropped: 0,
+  lagMs: 0,
   filtered: 0,
   attributesDropped: 0,
+  dropped: 0,
+  droppedBy: { queueFull: 0, noQueue: 0, failure: 0, closed: 0 },
+  recordNs: NaN,
+  overflowed: [],
   lastError: undefined,
 }
 

@@ -11,19 +11,14 @@ import { LiveMetrics } from './capture/live-metrics.ts'
 import { KroniclerError } from './errors.ts'
 import { CALL_TREE_BYTES } from './queue/call-tree.ts'
 import { Controls, controlsSizeBytes } from './queue/controls.ts'
-import { chooseClock } from './queue/time-source.ts'
+import { chooseClock, monotonicNs } from './queue/time-source.ts'
 import { settle, type Options, type Settings } from './internal/options.ts'
 import { slabSizeBytes } from './metrics/slab.ts'
 import {
   createSharedMemory,
-  droppedDetails,
-  droppedRows,
-  FILTERED_COUNTER,
   headWord,
   REFUSED_LOCK,
   REFUSED_SEQUENCE,
-  SLOT_COUNT,
-  storedCounter,
   tailWord,
   type SharedMemory,
 } from './queue/layout.ts'
@@ -34,6 +29,7 @@ import type { Health, Metrics } from './types.ts'
 import { onEndingSignal, onProcessExit, onThreadExit } from './writer/exit-hooks.ts'
 import { WriterHost } from './writer/host.ts'
 import { nameLimits } from './writer/queue-writer.ts'
+import { SelfAccounting } from './writer/self-accounting.ts'
 import { WriterRemote } from './writer/remote.ts'
 
 /** Under which a thread finds the session of the thread that started it. */
@@ -54,7 +50,7 @@ export class Session {
   readonly backend: CaptureBackend
   readonly #memory: SharedMemory
   readonly #control: Int32Array
-  readonly #counters: Float64Array
+  readonly #account: SelfAccounting
   readonly #controls: Controls
   readonly #names: NameLog
   readonly #metrics: LiveMetrics
@@ -85,7 +81,7 @@ export class Session {
         chooseClock(),
       )
     this.#control = new Int32Array(this.#memory.control)
-    this.#counters = new Float64Array(this.#memory.counters)
+    this.#account = new SelfAccounting(this.#memory, monotonicNs(this.#memory.clockOrigin))
     this.#controls = new Controls(this.#memory.controls, ids)
     this.#names = new NameLog(this.#memory.names, nameLimits(maxFunctions), threadId)
     this.#metrics = new LiveMetrics(this.#memory, ids, threadId)
@@ -147,16 +143,12 @@ export class Session {
   }
 
   health(): Health {
-    const heads = this.#ringWords(headWord)
-    const tails = this.#ringWords(tailWord)
     return {
       writer: this.#writer.status,
       directory: this.#host?.directoryPath,
-      stored: this.#sumOfCounters(storedCounter),
-      queued: heads.reduce((sum, head, slot) => sum + ((head - tails[slot]!) | 0), 0),
-      dropped: droppedRows(this.#control, this.#counters),
-      filtered: this.#counters[FILTERED_COUNTER]!,
-      attributesDropped: droppedDetails(this.#counters),
+      storedBytes: this.#host?.storedBytes ?? 0,
+      ...this.#account.read(),
+      overflowed: this.#names.overflowed,
       lastError: this.#host?.lastError,
     }
   }
@@ -253,11 +245,5 @@ export class Session {
 
   #ringWords(word: (slot: number) => number): number[] {
     return this.#memory.rings.map((_, slot) => Atomics.load(this.#control, word(slot)))
-  }
-
-  #sumOfCounters(counter: (slot: number) => number): number {
-    let sum = 0
-    for (let slot = 0; slot < SLOT_COUNT; slot++) sum += this.#counters[counter(slot)]!
-    return sum
   }
 }

@@ -113,10 +113,20 @@ export interface Metrics {
 export interface Health {
   writer: 'idle' | 'running' | 'failed' | 'closing' | 'closed' // the background thread; idle: not started, or starting
   directory: string | undefined // this process's own, once a row is stored
+  storedBytes: number // size of its files
   stored: number // rows in the log
   queued: number // rows waiting to be stored
-  dropped: number // rows refused because the queue was full; they are in the metrics all the same
+  lagMs: number // how long the oldest of them has been waiting
   filtered: number // rows not stored on request: below slowerThan, or not in the sample; they are in the metrics
   attributesDropped: number // rows stored without their attributes, which came faster than they could be stored
+  dropped: number // rows refused, for one of these reasons; they are in the metrics all the same
+  droppedBy: {
+    queueFull: number // they came faster than they could be stored
+    noQueue: number // of threads beyond the sixteen that may record at a time
+    failure: number // nothing could be stored, the disk being full or the background thread dead
+    closed: number // recording had ended
+  }
+  recordNs: number // cost of recording a call: both clock reads and the record, measured at start and scaled by what reading the clock costs now; NaN until then
+  overflowed: string[] // functions beyond maxFunctions, recorded together as "(other)"; the first hundred
   lastError: Error | undefined // the last failure inside Kronicler
 }

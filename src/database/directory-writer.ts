@@ -158,6 +158,18 @@ export class DirectoryWriter {
     return this.#state[S.walSequence]!
   }
 
+  /** Size of all files in the folder; 0 if that cannot be read. */
+  get storedBytes(): number {
+    const files = this.#files
+    try {
+      return files
+        .readdir(this.path)
+        .reduce((sum, name) => sum + files.stat(join(this.path, name)).sizeBytes, 0)
+    } catch {
+      return 0 // a log was sealed and unlinked in between, or the folder is gone
+    }
+  }
+
   /** When the active log was begun, milliseconds since the Unix epoch. */
   get walCreatedMs(): number {
     return this.#state[S.walCreatedMs]!

@@ -107,11 +107,23 @@ export const detailsDroppedCounter = (slot: number): number =>
 export const clockReadCounter = (slot: number): number => (3 * SLOT_COUNT + slot) * COUNTER_STRIDE
 /** Rows left out on request: not in the sample, or too short (lock owner). */
 export const FILTERED_COUNTER = 4 * SLOT_COUNT * COUNTER_STRIDE
-const COUNTER_COUNT = (4 * SLOT_COUNT + 1) * COUNTER_STRIDE
+/** Of a slot's refused rows, those refused because nothing could be stored, and because recording has ended. */
+export const refusedFailingCounter = (slot: number): number =>
+  (4 * SLOT_COUNT + 1 + slot) * COUNTER_STRIDE
+export const refusedClosedCounter = (slot: number): number =>
+  (5 * SLOT_COUNT + 1 + slot) * COUNTER_STRIDE
+/** Rows that were queued when recording ended (lock owner). */
+export const DISCARDED_COUNTER = (6 * SLOT_COUNT + 1) * COUNTER_STRIDE
+/** What the background thread has measured of itself: see writer/self-accounting. */
+export const OWN_COST_NS = (6 * SLOT_COUNT + 2) * COUNTER_STRIDE
+export const OWN_CLOCK_READ_NS = OWN_COST_NS + 1
+/** Rows about itself that are in the log (lock owner). */
+export const OWN_ROWS = OWN_COST_NS + 2
+const COUNTER_COUNT = (6 * SLOT_COUNT + 3) * COUNTER_STRIDE
 
 /** Rows refused by all threads, slotless ones too. */
 export function droppedRows(control: Int32Array, counters: Float64Array): number {
-  let dropped = Atomics.load(control, SLOTLESS_DROPPED) >>> 0
+  let dropped = (Atomics.load(control, SLOTLESS_DROPPED) >>> 0) + counters[DISCARDED_COUNTER]!
   for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += counters[droppedCounter(slot)]!
   return dropped
 }

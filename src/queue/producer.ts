@@ -18,14 +18,18 @@ import {
   DETAILED_BIT,
   droppedCounter,
   FAILED_BIT,
+  FAILED_DRAINS,
   FUNCTION_ID_MASK,
   headWord,
   MAX_DEPTH,
   RECORD_SIZE_BYTES,
+  refusedClosedCounter,
+  refusedFailingCounter,
   SLOTLESS_DROPPED,
   tailWord,
   WRITER,
   WRITER_CLOSED,
+  WRITER_FAILED,
   type SharedMemory,
 } from './layout.ts'
 import { DetailRing } from './detail-ring.ts'
@@ -135,6 +139,7 @@ export function createProducer(
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
   let limit = head
   let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
+  let probes = 0
   let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
 
   function begin(functionId: number): number {
@@ -324,7 +329,22 @@ export function createProducer(
 
   function refused(): void {
     if (slot === undefined) Atomics.add(control, SLOTLESS_DROPPED, 1)
-    else counters[droppedIndex] = counters[droppedIndex]! + 1
+    else {
+      count(droppedIndex)
+      const closed = mode === 'refuse' || Atomics.load(control, WRITER) === WRITER_CLOSED
+      if (closed) count(refusedClosedCounter(slot))
+      else if (isFailing()) count(refusedFailingCounter(slot))
+    }
+  }
+
+  function isFailing(): boolean {
+    return (
+      Atomics.load(control, WRITER) === WRITER_FAILED || Atomics.load(control, FAILED_DRAINS) > 0
+    )
+  }
+
+  function count(counter: number): void {
+    counters[counter] = counters[counter]! + 1
   }
 
   function publishDetails(): number {
@@ -366,6 +386,7 @@ export function createProducer(
 
   /** What reading the clock costs just now: what a call costs is that, twice, and little else. */
   function probeClock(): void {
+    if (probes++ === 0) return // cold caches
     const startNs = now()
     for (let read = 2; read < PROBE_READS; read++) now()
     counters[clockReadCounter(slot ?? 0)] = Number(now() - startNs) / (PROBE_READS - 1)

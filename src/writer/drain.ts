@@ -127,7 +127,7 @@ export class Drain {
     const count = Math.min((head - tail) | 0, MAX_BATCH_ROWS)
     if (count === 0) return 0
     const directory = this.#directory()
-    this.#storeNames(directory)
+    this.storeNames()
     const detailsEnd = this.#readRecords(slot, tail, count)
     const kept = this.#filter.keep(this.#rows, slot, tail)
     const stored = storedCounter(slot)
@@ -144,11 +144,14 @@ export class Drain {
     return count
   }
 
-  /** The names of all rows below the heads just read are in the log: a name is added before its first call. */
-  #storeNames(directory: DirectoryWriter): void {
+  /**
+   * Lock owner: what has been named so far. The names of all rows below the heads just read are in the log: a name is
+   * added before its first call.
+   */
+  storeNames(): void {
     const { entries, end } = this.#names.unpersisted()
     if (entries.length === 0) return
-    directory.appendNames(entries)
+    this.#directory().appendNames(entries)
     this.#names.markPersisted(end)
   }
 

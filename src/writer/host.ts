@@ -151,6 +151,11 @@ export class WriterHost extends WriterRemote {
     return this.#writer.directory?.path
   }
 
+  /** Size of the files of the writer's directory. */
+  get storedBytes(): number {
+    return this.#writer.directory?.storedBytes ?? 0
+  }
+
   protected override hasten(): void {
     if (this.status === 'running' || this.status === 'closing') this.wake()
     else this.#drainHere(EXIT_LOCK_TIMEOUT_MS)

@@ -11,17 +11,18 @@ import type { SyncPolicy } from '../internal/options.ts'
 import {
   FAILED_DRAINS,
   LOCK,
+  DISCARDED_COUNTER,
   droppedDetails,
   droppedRows,
   FILTERED_COUNTER,
-  SLOTLESS_DROPPED,
   type SharedMemory,
 } from '../queue/layout.ts'
 import { acquire, release } from '../queue/lock.ts'
-import { NameLog, RESERVED_IDS } from '../queue/name-log.ts'
+import { NAME_FUNCTION, NameLog, OVERFLOW_ID, RESERVED_IDS } from '../queue/name-log.ts'
 import { monotonicNs } from '../queue/time-source.ts'
 import { isClockTied, tieClock } from './clock.ts'
 import { Drain } from './drain.ts'
+import { OWN_FUNCTION, type SelfAccounting } from './self-accounting.ts'
 
 /** What a thread needs to take part; can be sent to a thread as it is. */
 export interface WriterSetup {
@@ -43,6 +44,7 @@ export class QueueWriter {
   readonly #control: Int32Array
   readonly #counters: Float64Array
   readonly #state: Float64Array
+  readonly #names: NameLog
   readonly #drain: Drain
   #directory: DirectoryWriter | undefined
   #countedOnDisk = 0
@@ -59,8 +61,10 @@ export class QueueWriter {
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
     this.#state = new Float64Array(memory.directoryState)
-    const names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
-    this.#drain = new Drain(memory, names, maxFunctions + RESERVED_IDS, () => this.#openDirectory())
+    this.#names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
+    this.#drain = new Drain(memory, this.#names, maxFunctions + RESERVED_IDS, () =>
+      this.#openDirectory(),
+    )
   }
 
   /** The open directory, undefined before the first row. */
@@ -98,6 +102,20 @@ export class QueueWriter {
     }
   }
 
+  /** Stores a row that tells how Kronicler itself is doing. @throws {KroniclerError} KRONICLER_IO */
+  writeOwnRow(
+    timeoutMs: number,
+    account: SelfAccounting,
+    interval: { startMs: number; busyNs: number },
+  ): void {
+    this.exclusively(timeoutMs, () => {
+      const functionId = this.#names.idOf(NAME_FUNCTION, OWN_FUNCTION)
+      if (functionId === OVERFLOW_ID) return
+      this.#drain.storeNames()
+      account.writeRow(this.#openDirectory(), { ...interval, functionId })
+    })
+  }
+
   /** Runs `work` while no other thread drains. @returns undefined if another thread kept the lock */
   exclusively<T>(timeoutMs: number, work: () => T): T | undefined {
     if (!acquire(this.#control, LOCK, this.#owner, timeoutMs)) return undefined
@@ -117,7 +135,7 @@ export class QueueWriter {
   discard(timeoutMs: number): void {
     this.exclusively(timeoutMs, () => {
       const rows = this.#drain.discard()
-      Atomics.add(this.#control, SLOTLESS_DROPPED, rows)
+      this.#counters[DISCARDED_COUNTER] = this.#counters[DISCARDED_COUNTER]! + rows
       this.#storeCounters()
     })
   }

@@ -16,8 +16,10 @@ import {
   WRITER_NONE,
   WRITER_RUNNING,
 } from '../queue/layout.ts'
+import { measureSelfCost } from '../queue/self-cost.ts'
 import { monotonicNs } from '../queue/time-source.ts'
 import { clockJumped, isClockTied, tieClock } from './clock.ts'
+import { SelfAccounting } from './self-accounting.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
 const SYNC_INTERVAL_MS = 1000
@@ -33,10 +35,14 @@ const MOST_UNSEALED_LOGS = 16
 /** A log is sealed after this long even if it is not full, so that its rows get their summaries. */
 const LONGEST_LOG_AGE_MS = 60 * 60 * 1000
 
+/** Every so often its own numbers become a row. */
+const ACCOUNT_INTERVAL_MS = 10_000
+
 const setup = workerData as WriterSetup
 const control = new Int32Array(setup.memory.control)
 const clock = new Float64Array(setup.memory.clock)
 const now = monotonicNs(setup.memory.clockOrigin)
+const account = new SelfAccounting(setup.memory, now)
 const writer = new QueueWriter(setup, threadId, loadKernels)
 
 let retryAtMs = 0
@@ -51,6 +57,8 @@ let lastSyncMs = Date.now()
 let lastClockCheckMs = Date.now()
 let unsynced = false
 let waitMs = BUSY_INTERVAL_MS
+let accountedMs = 0
+let busyNs = 0 // in which rows were stored, since then
 
 function report(error: unknown): void {
   const { code, message } = toKroniclerError(error)
@@ -178,16 +186,38 @@ async function finish(): Promise<void> {
   }
 }
 
+/** The first time it only measures what a call costs: not before the first rows are stored. */
+function accountForItself(): void {
+  const nowMs = Date.now()
+  if (writer.directory === undefined || nowMs - accountedMs < ACCOUNT_INTERVAL_MS) return
+  const startMs = accountedMs
+  accountedMs = nowMs
+  if (startMs === 0) {
+    account.setCost(measureSelfCost(setup.memory.clockOrigin))
+    return
+  }
+  if (busyNs === 0) return
+  try {
+    writer.writeOwnRow(LOCK_TIMEOUT_MS, account, { startMs, busyNs })
+    busyNs = 0
+  } catch (error) {
+    report(error)
+  }
+}
+
 async function run(): Promise<void> {
   if (!isClockTied(clock)) tieClockExclusively()
   Atomics.compareExchange(control, WRITER, WRITER_NONE, WRITER_RUNNING) // or it is to close already
   parentPort!.postMessage({ ready: true })
   for (;;) {
     const wake = Atomics.load(control, WAKE)
+    const startedNs = now()
     const busy = drain()
+    if (busy) busyNs += now() - startedNs
     if (Atomics.load(control, WRITER) === WRITER_CLOSING) break
     tendFolder()
     checkClock()
+    accountForItself()
     waitMs = busy
       ? Math.min(BUSY_INTERVAL_MS, setup.intervalMs)
       : Math.min(waitMs * 2, setup.intervalMs)
