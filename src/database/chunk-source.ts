@@ -17,7 +17,13 @@ export interface LoadedDurations {
 export interface ChunkDetails {
   contexts: Uint32Array | undefined // [rowCount], see format/call-context.ts; undefined: all 0
   childrenNs: Float64Array | undefined // [rowCount]; undefined: all 0
-  attributes: ReadonlyMap<number, Uint8Array> // by row of the chunk: UTF-8 text of a JSON object
+  attributes: RowAttributes
+}
+
+/** Attributes by row of the chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
+export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]> {
+  readonly size: number
+  get(row: number): Uint8Array | undefined
 }
 
 export const NO_DETAILS: ChunkDetails = {

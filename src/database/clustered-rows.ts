@@ -18,13 +18,19 @@ import {
 import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
-import { sortRows, type SortColumns } from './sort-rows.ts'
+import { sortRows } from './sort-rows.ts'
 
 /** Rows [first, end) belong to one function. */
 export interface FunctionRows {
   functionId: number
   first: number
   end: number
+}
+
+export interface ClusteredColumns {
+  startsUs: Float64Array
+  durationsNs: Float64Array
+  errorTypes: Uint16Array
 }
 
 /** Ids below this are counted in a table, the others through a map. */
@@ -39,7 +45,7 @@ export class ClusteredRows {
   readonly #map = new Map<number, number>() // the same for the ids beyond the table
   readonly #positions = new Uint32Array(MAX_FRAME_ROWS) // where the rows of a frame went
 
-  #views: SortColumns | undefined
+  #views: ClusteredColumns | undefined
 
   rowCount = 0
   minStartUs = 0 // both 0 without rows
@@ -184,9 +190,8 @@ export class ClusteredRows {
     let minUs = Infinity
     let maxUs = -Infinity
     for (const { first, end } of this.functions) {
-      const columns = this.columns()
-      const { startsUs } = columns
-      sortRows(columns, first, end)
+      const { durationsNs, errorTypes, startsUs } = this.columns()
+      sortRows({ startsUs, durationsNs, tags: errorTypes }, first, end)
       minUs = Math.min(minUs, startsUs[first]!)
       maxUs = Math.max(maxUs, startsUs[end - 1]!)
       progress.tick()
@@ -196,7 +201,7 @@ export class ClusteredRows {
   }
 
   /** The columns as views, which live until the kernels' memory grows. */
-  columns(): SortColumns {
+  columns(): ClusteredColumns {
     const { f64, u16 } = this.#kernels
     const views = this.#views
     const { rowCount } = this

@@ -34,6 +34,7 @@ import {
 } from './format/dictionary.ts'
 import type { Counters } from './format/counters.ts'
 import type { RowColumns } from './format/rows.ts'
+import { planDetails, rowsOfOneFrame } from './format/wal-details.ts'
 import { encodeWalFrame, walFrameBound, type FrameOrigin } from './format/wal-frame.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
 import { loadFallbackKernels } from './kernels/fallback.ts'
@@ -194,7 +195,9 @@ export class DirectoryWriter {
   }
 
   /**
-   * Adds rows to the active log: one frame, handed to the system, not yet durable. Allocates next to nothing.
+   * Adds rows to the active log: one frame, handed to the system, not yet durable. Allocates next to nothing if the rows
+   * have no details. Rows with more than 16 MiB of attributes make several frames; if writing one of them fails, those
+   * before it are written, and read once when the same rows are appended again.
    *
    * @param rows   1 to 65,536 (0: nothing happens)
    * @param origin who produced them: rows that are appended twice with the same origin are read once
@@ -207,18 +210,32 @@ export class DirectoryWriter {
   /** Adds rows [from, from + count) of `rows`, likewise. */
   appendSlice(rows: RowColumns, from: number, count: number, origin: FrameOrigin): void {
     this.#assertOpen()
-    if (count === 0) return
+    for (let done = 0; done < count;) {
+      const { slot, slotSequence } = origin
+      const place = { slot, slotSequence: slotSequence + done }
+      done += this.#appendFrame(rows, from + done, count - done, place)
+    }
+  }
+
+  /** As many of the rows as one frame holds. @returns their number */
+  #appendFrame(rows: RowColumns, from: number, rowCount: number, origin: FrameOrigin): number {
+    let count = rowCount
+    let plan = planDetails(rows, from, from + count)
+    if (rows.details !== undefined && plan !== undefined) {
+      count = rowsOfOneFrame(rows.details, plan, from, rowCount)
+      if (count < rowCount) plan = planDetails(rows, from, from + count)
+    }
     const state = this.#state
     const kernels = this.#loadedKernels()
     this.#frame ??= new Scratch(kernels)
-    const to = this.#frame.reserve(walFrameBound(count))
+    const to = this.#frame.reserve(walFrameBound(count, plan))
     const place = {
       slot: origin.slot,
       slotSequence: origin.slotSequence,
       firstRow: state[S.nextRow]!,
       sequence: state[S.walSequence]!,
     }
-    const sizeBytes = encodeWalFrame(kernels, rows, from, count, place, to)
+    const sizeBytes = encodeWalFrame(kernels, rows, from, count, place, to, plan)
     try {
       this.#appendBytes(LOG, kernels, to, sizeBytes)
     } catch (error) {
@@ -226,6 +243,7 @@ export class DirectoryWriter {
     }
     state[S.walRows]! += count
     state[S.nextRow]! += count
+    return count
   }
 
   /**

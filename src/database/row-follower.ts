@@ -5,12 +5,19 @@
  * before it goes on to the next log. A log that came and went between two polls is read from its segment.
  */
 import { join } from 'node:path'
-import type { ChunkSource } from './chunk-source.ts'
+import type { ChunkDetails, ChunkSource } from './chunk-source.ts'
 import { DictionaryReader } from './dictionary-reader.ts'
 import { interpretListing, type SegmentEntry } from './directory-listing.ts'
 import { systemCode } from './file.ts'
 import { DICTIONARY_FILE, isWriterFolder, walFileName } from './format/directory.ts'
-import { createRowColumns, reserveRows, type RowColumns } from './format/rows.ts'
+import {
+  createRowColumns,
+  createRowDetails,
+  detailsOf,
+  reserveRows,
+  type RowColumns,
+  type RowDetails,
+} from './format/rows.ts'
 import { SlotSequences } from './format/slot-sequences.ts'
 import { attempt, type ReaderContext } from './reader-context.ts'
 import { SegmentReader } from './segment-reader.ts'
@@ -91,7 +98,7 @@ class FolderFollower {
       if (attempt > 0) return
     }
     this.#wal?.refresh(false)
-    if (this.#wal !== undefined) this.#wal.rows.count = 0
+    if (this.#wal !== undefined) clearRows(this.#wal.rows)
   }
 
   *poll(): Generator<ArrivedRows> {
@@ -155,7 +162,7 @@ class FolderFollower {
     if (rows.count === 0) return
     this.#refreshNames()
     yield this.#arrived(path, rows)
-    rows.count = 0
+    clearRows(rows)
   }
 
   *#takeSegment(entry: SegmentEntry): Generator<ArrivedRows> {
@@ -203,15 +210,29 @@ class FolderFollower {
   }
 }
 
+/** Forgets the rows, and the details of them, which must not be taken for those of later rows. */
+function clearRows(rows: RowColumns): void {
+  rows.count = 0
+  rows.details = undefined
+}
+
 /** All rows of a source that can be read, by start. */
 function rowsOf(source: ChunkSource, { kernels }: ReaderContext): RowColumns {
   const rows = createRowColumns(0)
   for (let chunk = 0; chunk < source.chunkCount; chunk++) {
     const count = source.rowCounts[chunk]!
-    const startsUs = source.startsOf(chunk)
     const durations = source.durationsOf(chunk)
     const errors = source.errorsOf(chunk)
-    if (startsUs === undefined || durations === undefined || errors === undefined) continue
+    const details = source.detailsOf(chunk)
+    const startsUs = source.startsOf(chunk) // last: a view, which another load might invalidate
+    if (
+      startsUs === undefined ||
+      durations === undefined ||
+      errors === undefined ||
+      details === undefined
+    ) {
+      continue
+    }
     const first = rows.count
     reserveRows(rows, first + count)
     rows.functionIds.fill(source.functionIds[chunk]!, first, first + count)
@@ -225,9 +246,26 @@ function rowsOf(source: ChunkSource, { kernels }: ReaderContext): RowColumns {
     errors.rows.forEach((row, i) => {
       rows.errorTypes[first + row] = errors.types[i]!
     })
+    if (source.hasDetails[chunk] === 1 || source.weights[chunk] !== 1) {
+      putDetails(details, source.weights[chunk]!, count, detailsOf(rows), first)
+    }
     rows.count = first + count
   }
   return inOrderOfStart(rows)
+}
+
+/** Details of a chunk's rows, to the row `first` of `into` and behind. */
+function putDetails(
+  { attributes, childrenNs, contexts }: ChunkDetails,
+  weight: number,
+  count: number,
+  into: RowDetails,
+  first: number,
+): void {
+  into.weights.fill(weight, first, first + count)
+  if (contexts !== undefined) into.contexts.set(contexts, first)
+  if (childrenNs !== undefined) into.childrenNs.set(childrenNs, first)
+  for (const [row, text] of attributes) into.attributes.set(first + row, text)
 }
 
 function inOrderOfStart(rows: RowColumns): RowColumns {
@@ -242,5 +280,18 @@ function inOrderOfStart(rows: RowColumns): RowColumns {
     sorted.durationsNs[to] = rows.durationsNs[from]!
     sorted.errorTypes[to] = rows.errorTypes[from]!
   })
+  if (rows.details !== undefined) sorted.details = permuted(rows.details, order)
   return sorted
+}
+
+function permuted(details: RowDetails, order: Uint32Array): RowDetails {
+  const result = createRowDetails(order.length)
+  order.forEach((from, to) => {
+    result.contexts[to] = details.contexts[from]!
+    result.childrenNs[to] = details.childrenNs[from]!
+    result.weights[to] = details.weights[from]!
+    const text = details.attributes.get(from)
+    if (text !== undefined) result.attributes.set(to, text)
+  })
+  return result
 }

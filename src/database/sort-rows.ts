@@ -9,7 +9,7 @@
 export interface SortColumns {
   startsUs: Float64Array
   durationsNs: Float64Array
-  errorTypes: Uint16Array
+  tags: Uint16Array | Uint32Array // what else moves with a row: its error type, or its number
 }
 
 /** Moves per row after which the insertion sort gives up. */
@@ -39,24 +39,24 @@ function sortedPrefix(startsUs: Float64Array, from: number, end: number): number
 
 /** @returns false if it gave up: then the rows are in another order, equal starts still in theirs */
 function insertionSort(columns: SortColumns, from: number, sorted: number, end: number): boolean {
-  const { startsUs, durationsNs, errorTypes } = columns
+  const { startsUs, durationsNs, tags } = columns
   const count = end - from
   let moves = count < MIN_RADIX_ROWS ? Infinity : count * MAX_MOVES_PER_ROW
   for (let row = sorted; row < end; row++) {
     const startUs = startsUs[row]!
     if (startsUs[row - 1]! <= startUs) continue
     const durationNs = durationsNs[row]!
-    const errorType = errorTypes[row]!
+    const tag = tags[row]!
     let hole = row
     while (hole > from && startsUs[hole - 1]! > startUs) {
       startsUs[hole] = startsUs[hole - 1]!
       durationsNs[hole] = durationsNs[hole - 1]!
-      errorTypes[hole] = errorTypes[hole - 1]!
+      tags[hole] = tags[hole - 1]!
       hole--
     }
     startsUs[hole] = startUs
     durationsNs[hole] = durationNs
-    errorTypes[hole] = errorType
+    tags[hole] = tag
     moves -= row - hole
     if (moves < 0) return false
   }
@@ -82,7 +82,7 @@ function radixSort(columns: SortColumns, from: number, end: number): void {
   }
   permute(columns.startsUs, order, from)
   permute(columns.durationsNs, order, from)
-  permute(columns.errorTypes, order, from)
+  permute(columns.tags, order, from)
 
   function sortByWord(wordOf: (distance: number) => number, max: number): void {
     for (let i = 0; i < count; i++) keys[i] = wordOf(startsUs[from + i]! - minUs)
@@ -108,7 +108,11 @@ function sortByDigit(
   for (const row of order) into[next[(keys[row]! >>> shift) & mask]!++] = row
 }
 
-function permute(column: Float64Array | Uint16Array, order: Uint32Array, from: number): void {
+function permute(
+  column: Float64Array | SortColumns['tags'],
+  order: Uint32Array,
+  from: number,
+): void {
   const copy = column.slice(from, from + order.length)
   for (let i = 0; i < order.length; i++) column[from + i] = copy[order[i]!]!
 }

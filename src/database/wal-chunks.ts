@@ -1,6 +1,6 @@
 /**
  * @module database/wal-chunks
- * The rows of a log that is not sealed yet, put in the order of a segment: by function, then by start, in chunks.
+ * The rows of a log that is not sealed yet, put in the order of a segment: by function, weight and start, in chunks.
  * There are no summaries; the rows are at hand.
  */
 import { clusterRows } from './cluster-rows.ts'
@@ -8,13 +8,19 @@ import type { Area } from './arena.ts'
 import type { CallSummary } from './call-totals.ts'
 import {
   NO_DETAILS,
+  firstChunksOf,
   type ChunkDetails,
   type ChunkSource,
   type LoadedDurations,
 } from './chunk-source.ts'
 import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
-import { LONG_DURATION_NS, type RowColumns } from './format/rows.ts'
+import { LONG_DURATION_NS, type RowColumns, type RowDetails } from './format/rows.ts'
 import type { ReaderContext } from './reader-context.ts'
+
+/** Details in the order in which the rows arrived, and where the clustered rows stand in it. */
+interface ArrivedDetails extends RowDetails {
+  arrivals: Uint32Array
+}
 
 export class WalChunks implements ChunkSource {
   readonly path: string
@@ -34,7 +40,8 @@ export class WalChunks implements ChunkSource {
   readonly chunkHistograms: Uint32Array
   readonly groupHistograms: Uint32Array
 
-  readonly #rows: RowColumns // clustered
+  readonly #rows: RowColumns // clustered, without details
+  readonly #details: ArrivedDetails | undefined
   readonly #firstRows: Uint32Array // of each chunk
   readonly #saturated: Area // u32[rowCount], min(duration, 2^32 - 1)
   readonly #context: ReaderContext
@@ -42,14 +49,14 @@ export class WalChunks implements ChunkSource {
   constructor(context: ReaderContext, path: string, arrived: RowColumns) {
     this.path = path
     this.#context = context
-    const rows = clusterRows(arrived)
+    const { rows, arrivals } = clusterRows(arrived)
+    const { details } = arrived
     this.#rows = rows
+    this.#details =
+      arrivals === undefined || details === undefined ? undefined : { ...details, arrivals }
     this.rowCount = rows.count
-    const { firstRows, firstChunks } = splitChunks(rows)
-    this.#firstRows = firstRows
-    this.firstChunks = firstChunks
-    this.groupCount = firstChunks.length - 1
-    const count = firstRows.length - 1
+    this.#firstRows = splitChunks(rows, this.#details)
+    const count = this.#firstRows.length - 1
     this.chunkCount = count
     this.functionIds = new Uint32Array(count)
     this.rowCounts = new Uint32Array(count)
@@ -61,8 +68,10 @@ export class WalChunks implements ChunkSource {
     this.weights = new Uint32Array(count).fill(1)
     this.hasDetails = new Uint8Array(count)
     this.chunkHistograms = new Uint32Array(count)
-    this.groupHistograms = new Uint32Array(this.groupCount)
     for (let chunk = 0; chunk < count; chunk++) this.#describe(chunk)
+    this.firstChunks = firstChunksOf(this.functionIds, this.weights)
+    this.groupCount = this.firstChunks.length - 1
+    this.groupHistograms = new Uint32Array(this.groupCount)
     this.#saturated = context.arena.take(4 * rows.count)
     this.#saturate()
   }
@@ -110,8 +119,24 @@ export class WalChunks implements ChunkSource {
     return errors
   }
 
-  detailsOf(_chunk: number): ChunkDetails {
-    return NO_DETAILS
+  detailsOf(chunk: number): ChunkDetails {
+    const details = this.#details
+    if (details === undefined || this.hasDetails[chunk] === 0) return NO_DETAILS
+    const members = this.#arrivalsOf(details, chunk)
+    const attributes = new Map<number, Uint8Array>()
+    if (details.attributes.size > 0) {
+      members.forEach((arrival, row) => {
+        const text = details.attributes.get(arrival)
+        if (text !== undefined) attributes.set(row, text)
+      })
+    }
+    const contexts = new Uint32Array(members.length)
+    const childrenNs = new Float64Array(members.length)
+    for (let row = 0; row < members.length; row++) {
+      contexts[row] = details.contexts[members[row]!]!
+      childrenNs[row] = details.childrenNs[members[row]!]!
+    }
+    return { contexts, childrenNs, attributes }
   }
 
   /** Gives the memory back; the object must not be used any more. */
@@ -139,6 +164,25 @@ export class WalChunks implements ChunkSource {
     this.minDurationsNs[chunk] = minNs
     this.maxDurationsNs[chunk] = maxNs
     this.errorCounts[chunk] = errors
+    if (this.#details !== undefined) this.#describeDetails(this.#details, chunk)
+  }
+
+  #describeDetails(details: ArrivedDetails, chunk: number): void {
+    const { attributes, childrenNs, contexts, weights } = details
+    const members = this.#arrivalsOf(details, chunk)
+    this.weights[chunk] = weights[members[0]!]!
+    const some = members.some(
+      (arrival) =>
+        contexts[arrival] !== 0 ||
+        childrenNs[arrival] !== 0 ||
+        (attributes.size > 0 && attributes.has(arrival)),
+    )
+    this.hasDetails[chunk] = some ? 1 : 0
+  }
+
+  /** Which of the arrived rows are those of the chunk. */
+  #arrivalsOf({ arrivals }: ArrivedDetails, chunk: number): Uint32Array {
+    return arrivals.subarray(this.#firstRows[chunk], this.#firstRows[chunk + 1])
   }
 
   #saturate(): void {
@@ -164,20 +208,26 @@ export class WalChunks implements ChunkSource {
   }
 }
 
-/** Where chunks and groups begin, each with one more entry for the end. */
-function splitChunks(rows: RowColumns): { firstRows: Uint32Array; firstChunks: Uint32Array } {
-  const { count, functionIds } = rows
+/** Where chunks begin, with one more entry for the end. */
+function splitChunks(
+  { count, functionIds }: RowColumns,
+  details: ArrivedDetails | undefined,
+): Uint32Array {
   const firstRows: number[] = []
-  const firstChunks: number[] = []
   for (let row = 0, chunkFirst = 0; row < count; row++) {
-    const begins = row === 0 || functionIds[row] !== functionIds[row - 1]
-    if (begins) firstChunks.push(firstRows.length)
-    if (begins || row - chunkFirst === MAX_CHUNK_ROWS) {
-      firstRows.push(row)
-      chunkFirst = row
-    }
+    const begins =
+      row === 0 ||
+      functionIds[row] !== functionIds[row - 1] ||
+      (details !== undefined && weightAt(details, row) !== weightAt(details, row - 1)) ||
+      row - chunkFirst === MAX_CHUNK_ROWS
+    if (!begins) continue
+    firstRows.push(row)
+    chunkFirst = row
   }
-  firstChunks.push(firstRows.length)
   firstRows.push(count)
-  return { firstRows: Uint32Array.from(firstRows), firstChunks: Uint32Array.from(firstChunks) }
+  return Uint32Array.from(firstRows)
+}
+
+function weightAt({ arrivals, weights }: ArrivedDetails, row: number): number {
+  return weights[arrivals[row]!]!
 }

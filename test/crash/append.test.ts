@@ -103,7 +103,7 @@ function expectNumbered(rows: readonly IdRow[]): void {
     seen[n] = 1
     const expected = crashRow(n)
     if (row.some((value, i) => value !== expected[i])) {
-      throw new Error(`row ${n} is ${row.join()}, not ${expected.join()}`)
+      throw new Error(`row ${n} is ${JSON.stringify(row)}, not ${JSON.stringify(expected)}`)
     }
   }
 }

@@ -1,11 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { createRowColumns } from '../../src/database/format/rows.ts'
+import { createRowColumns, detailsOf, type RowColumns } from '../../src/database/format/rows.ts'
 import { SlotSequences } from '../../src/database/format/slot-sequences.ts'
+import {
+  MAX_FRAME_ATTRIBUTES_SIZE_BYTES,
+  planDetails,
+  rowsOfOneFrame,
+} from '../../src/database/format/wal-details.ts'
 import {
   decodeWalRows,
   encodeWalFrame,
   inspectWalFrame,
+  readWalFrame,
   walFrameBound,
 } from '../../src/database/format/wal-frame.ts'
 import {
@@ -17,23 +23,26 @@ import { scanWal } from '../../src/database/format/wal-scan.ts'
 import { loadFallbackKernels } from '../../src/database/kernels/kernels.ts'
 import type { CorruptionError } from '../../src/errors.ts'
 import { idRows, toColumns } from '../support/arbitrary-rows.ts'
-import { fileBytes, readWal, type IdRow } from '../support/read-folder.ts'
+import { fileBytes, fromColumns, readWal, type IdRow } from '../support/read-folder.ts'
 
 const SEQUENCE = 7
 
 /** A whole log: one frame per batch. */
 function encodeLog(batches: readonly IdRow[][]): { bytes: Uint8Array; ends: number[] } {
   const kernels = loadFallbackKernels()
-  const rowCount = batches.reduce((sum, rows) => sum + rows.length, 0)
-  const at = kernels.allocate(WAL_HEADER_SIZE_BYTES + walFrameBound(rowCount) + 96 * batches.length)
+  const columns = batches.map(toColumns)
+  const bound = columns.reduce((sum, rows) => {
+    return sum + walFrameBound(rows.count, planDetails(rows, 0, rows.count))
+  }, 0)
+  const at = kernels.allocate(WAL_HEADER_SIZE_BYTES + bound)
   encodeWalHeader(kernels, { sequence: SEQUENCE, firstRow: 100, createdUs: 5e15 }, at)
   const ends: number[] = []
   let end = at + WAL_HEADER_SIZE_BYTES
   let done = 0
-  for (const rows of batches) {
+  for (const rows of columns) {
     const place = { slot: 3, slotSequence: done, firstRow: 100 + done, sequence: SEQUENCE }
-    end += encodeWalFrame(kernels, toColumns(rows), 0, rows.length, place, end)
-    done += rows.length
+    end += encodeWalFrame(kernels, rows, 0, rows.count, place, end)
+    done += rows.count
     ends.push(end - at)
   }
   return { bytes: kernels.u8.slice(at, end), ends }
@@ -68,6 +77,80 @@ describe('frames of a log', () => {
       1 + (i % 65_535),
     ])
     expect(read(encodeLog([rows]).bytes).rows).toEqual(rows)
+  })
+
+  test('the largest attributes of many rows come back, and more of them make another frame', () => {
+    const text = JSON.stringify({ text: 'x'.repeat(65_536 - 11) })
+    const perFrame = MAX_FRAME_ATTRIBUTES_SIZE_BYTES / 65_536
+    const extras = { context: 0, childrenNs: 0, weight: 1, attributes: text }
+    const rows = Array.from({ length: 1 + perFrame }, (_, i): IdRow => [1, i, 5, 0, extras])
+    expect(read(encodeLog([rows.slice(1)]).bytes).rows).toEqual(rows.slice(1))
+    const columns = toColumns(rows)
+    const plan = planDetails(columns, 0, rows.length)!
+    expect(rowsOfOneFrame(columns.details!, plan, 0, rows.length)).toBe(perFrame)
+    expect(() => encodeLog([rows])).toThrow(RangeError)
+  })
+
+  test('impossible details are made possible, and cost no other row', () => {
+    const rows = createRowColumns(5)
+    rows.count = 5
+    rows.durationsNs.set([100, 100, 100, 100, NaN])
+    const details = detailsOf(rows)
+    details.childrenNs.set([101, -1, NaN, 99.9, 7])
+    details.weights.set([0, 0xffff_ffff, 1, 2, 1])
+    details.attributes.set(4, new Uint8Array(65_537)).set(3, new Uint8Array())
+    details.attributes.set(2, new Uint8Array([123, 125])).set(1, new Uint8Array([123, 125]))
+    const kernels = loadFallbackKernels()
+    const at = kernels.allocate(4096)
+    const place = { slot: 0, slotSequence: 0, firstRow: 0, sequence: 0 }
+    const sizeBytes = encodeWalFrame(kernels, rows, 0, 5, place, at)
+    const file = { kernels, pointer: at, sizeBytes, path: 'wal', offset: 0 }
+    const verdict = inspectWalFrame(file, 0, 0)
+    if (verdict.kind !== 'frame') expect.fail(verdict.kind)
+    const back = createRowColumns(0)
+    decodeWalRows(file, verdict.frame, 0, back)
+    expect(fromColumns(back).map((row) => row[4])).toEqual([
+      { context: 0, childrenNs: 100, weight: 1, attributes: undefined },
+      { context: 0, childrenNs: 0, weight: 0x7fff_ffff, attributes: '{}' },
+      { context: 0, childrenNs: 0, weight: 1, attributes: '{}' },
+      { context: 0, childrenNs: 99, weight: 2, attributes: undefined },
+      undefined,
+    ])
+  })
+
+  test('rows with the defaults make the same frame with and without details', () => {
+    const rows: IdRow[] = [
+      [1, 10, 100, 0],
+      [2, 20, 200, 1],
+    ]
+    const columns = toColumns(rows)
+    detailsOf(columns)
+    expect(planDetails(columns, 0, 2)).toBeUndefined()
+    const kernels = loadFallbackKernels()
+    const place = { slot: 0, slotSequence: 0, firstRow: 0, sequence: 0 }
+    const [a, b] = [kernels.allocate(4096), kernels.allocate(4096)]
+    const sizeBytes = encodeWalFrame(kernels, toColumns(rows), 0, 2, place, a)
+    expect(encodeWalFrame(kernels, columns, 0, 2, place, b)).toBe(sizeBytes)
+    expect(kernels.u8.slice(b, b + sizeBytes)).toEqual(kernels.u8.slice(a, a + sizeBytes))
+  })
+
+  test('rows of a frame that were read before are skipped with their details', () => {
+    fc.assert(
+      fc.property(idRows(60), fc.nat(60), (input, seed) => {
+        const skip = seed % input.length
+        const kernels = loadFallbackKernels()
+        const rows = toColumns(input)
+        const at = kernels.allocate(walFrameBound(rows.count, planDetails(rows, 0, rows.count)))
+        const place = { slot: 0, slotSequence: 0, firstRow: 0, sequence: 0 }
+        const sizeBytes = encodeWalFrame(kernels, rows, 0, rows.count, place, at)
+        const file = { kernels, pointer: at, sizeBytes, path: 'wal', offset: 0 }
+        const frame = readWalFrame(file, 0)
+        const back = createRowColumns(0)
+        decodeWalRows(file, frame, skip, back)
+        decodeWalRows(file, frame, 0, back)
+        expect(fromColumns(back)).toEqual([...input.slice(skip), ...input])
+      }),
+    )
   })
 
   test('a flipped bit anywhere is reported, and never changes a row', () => {
@@ -130,7 +213,10 @@ describe('frames of a log', () => {
         const rows = createRowColumns(4)
         const before = kernels.u8.slice()
         const verdict = inspectWalFrame(file, WAL_HEADER_SIZE_BYTES, SEQUENCE)
-        if (verdict.kind === 'frame') decodeWalRows(file, verdict.frame, 0, rows)
+        if (verdict.kind === 'frame') {
+          decodeWalRows(file, verdict.frame, 0, rows)
+          expectPossible(rows)
+        }
         expect(Buffer.compare(kernels.u8, before)).toBe(0)
         expect(rows.durationsNs.every(Number.isSafeInteger)).toBe(true)
         expect(rows.startsUs.every(Number.isSafeInteger)).toBe(true)
@@ -240,6 +326,21 @@ describe('tails of a log', () => {
     expect(performance.now() - startMs).toBeLessThan(5000)
   })
 })
+
+function expectPossible({ count, details, durationsNs }: RowColumns): void {
+  if (details === undefined) return
+  for (let row = 0; row < count; row++) {
+    expect(details.weights[row]).toBeGreaterThan(0)
+    expect(details.weights[row]).toBeLessThan(2 ** 31)
+    expect(details.childrenNs[row]).toBeGreaterThanOrEqual(0)
+    expect(details.childrenNs[row]).toBeLessThanOrEqual(durationsNs[row]!)
+  }
+  for (const [row, text] of details.attributes) {
+    expect(row).toBeLessThan(count)
+    expect(text.length).toBeGreaterThan(0)
+    expect(text.length).toBeLessThanOrEqual(65_536)
+  }
+}
 
 /** Whether `rows` are those of all batches, or of all but one. */
 function isWithoutOneBatch(rows: IdRow[], input: IdRow[][]): boolean {

@@ -24,7 +24,7 @@ import {
   decodeErrorPage,
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
-import { createRowColumns } from '../../src/database/format/rows.ts'
+import { createRowColumns, type RowColumns } from '../../src/database/format/rows.ts'
 import {
   decodeSegmentDirectory,
   type Extents,
@@ -43,8 +43,54 @@ import { decodeWalHeader, WAL_HEADER_SIZE_BYTES } from '../../src/database/forma
 import { scanWal } from '../../src/database/format/wal-scan.ts'
 import { loadFallbackKernels, type Kernels } from '../../src/database/kernels/kernels.ts'
 
-/** One row by ids: function, start in µs, duration in ns, error type (0: none). */
-export type IdRow = [functionId: number, startUs: number, durationNs: number, errorType: number]
+/** What some rows have besides. */
+export interface Extras {
+  context: number
+  childrenNs: number
+  weight: number
+  attributes: string | undefined
+}
+
+/** One row by ids: function, start in µs, duration in ns, error type (0: none), and whatever is not the default. */
+export type IdRow = [
+  functionId: number,
+  startUs: number,
+  durationNs: number,
+  errorType: number,
+  extras?: Extras,
+]
+
+export function idRowOf(row: IdRow, extras: Extras): IdRow {
+  const { attributes, childrenNs, context, weight } = extras
+  const [functionId, startUs, durationNs, errorType] = row
+  return context === 0 && childrenNs === 0 && weight === 1 && attributes === undefined
+    ? [functionId, startUs, durationNs, errorType]
+    : [functionId, startUs, durationNs, errorType, extras]
+}
+
+/** Rows of columns. */
+export function fromColumns(rows: RowColumns): IdRow[] {
+  const { details } = rows
+  return Array.from({ length: rows.count }, (_, i): IdRow => {
+    const row: IdRow = [
+      rows.functionIds[i]!,
+      rows.startsUs[i]!,
+      rows.durationsNs[i]!,
+      rows.errorTypes[i]!,
+    ]
+    if (details === undefined) return row
+    return idRowOf(row, {
+      context: details.contexts[i]!,
+      childrenNs: details.childrenNs[i]!,
+      weight: details.weights[i]!,
+      attributes: textOf(details.attributes.get(i)),
+    })
+  })
+}
+
+export function textOf(bytes: Uint8Array | undefined): string | undefined {
+  return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
+}
 
 /** One row by names. */
 export type NamedRow = [name: string, startUs: number, durationNs: number, error: string | null]
@@ -88,12 +134,7 @@ export function readWal(
     },
     onFault,
   })
-  return Array.from({ length: rows.count }, (_, i) => [
-    rows.functionIds[i]!,
-    rows.startsUs[i]!,
-    rows.durationsNs[i]!,
-    rows.errorTypes[i]!,
-  ])
+  return fromColumns(rows)
 }
 
 export interface SegmentContent {

@@ -5,7 +5,8 @@
  *   byte  size  field          type    meaning
  *      0     4  magic          u32 LE  "KRWF" in file order
  *      4     2  version        u16 LE  1
- *      6     2  flags          u16 LE  bit 0: start offsets are u64, else u32; bit 1: function ids are u32, else u16
+ *      6     2  flags          u16 LE  bit 0: start offsets are u64, else u32; bit 1: function ids are u32, else u16;
+ *                                      bits 2-5: details, see wal-details.ts
  *      8     4  payloadLength  u32 LE  bytes behind this header, padding included
  *     12     4  rowCount       u32 LE  1..65536
  *     16     4  longCount      u32 LE  durations of 2^32 - 1 ns and more
@@ -16,8 +17,9 @@
  *     44     4  sequence       u32 LE  of the log
  *     48     8  slotSequence   u64 LE  rows this slot had produced before the frame
  *     56     8  checksum       u64 LE  xxh64 of header and payload with this field zero
- *     64        function ids | start offsets, µs | durations u32, ns, 0xFFFFFFFF = see longs
- *               | longs { row u32, durationNs u64 } | errors { row u32, type u16, zero u16 }, each padded to 4 bytes
+ *     64        [header of the details] | function ids | start offsets, µs | durations u32, ns, 0xFFFFFFFF = see longs
+ *               | longs { row u32, durationNs u64 } | errors { row u32, type u16, zero u16 } | [details], each padded to 4
+ *               bytes
  *
  * Invariant: the payload's length follows from the counts and the flags, and header and payload are padded to 8 bytes.
  */
@@ -37,10 +39,28 @@ import {
   LONG_DURATION_NS,
   MAX_DURATION_NS,
   MAX_START_US,
+  detailsOf,
   reserveRows,
   type RowColumns,
 } from './rows.ts'
 import { WAL_FRAME_MAGIC, WAL_FRAME_VERSION } from './versions.ts'
+import {
+  areImpossible,
+  decodeDetails,
+  DETAIL_FLAGS,
+  DETAILS_HEADER_SIZE_BYTES,
+  detailsLength,
+  findDetailsFault,
+  MAX_FRAME_ATTRIBUTES_SIZE_BYTES,
+  placeDetails,
+  planDetails,
+  readDetailCounts,
+  writeDetails,
+  writeDetailsHeader,
+  type DetailCounts,
+  type DetailsPlan,
+  type FrameDetails,
+} from './wal-details.ts'
 
 export const WAL_FRAME_HEADER_SIZE_BYTES = 64
 export const MAX_FRAME_ROWS = 65_536
@@ -51,12 +71,20 @@ const LONG_SIZE_BYTES = 12
 const ERROR_SIZE_BYTES = 8
 const WORD = 2 ** 32
 
+const KNOWN_FLAGS = FLAG_WIDE_IDS | FLAG_WIDE_STARTS | DETAIL_FLAGS
+const NO_COUNTS: DetailCounts = { childrenCount: 0, attributeCount: 0, attributesSizeBytes: 0 }
+
 /** Largest payload: every section at its widest. */
 const MAX_PAYLOAD_SIZE_BYTES = payloadLength(
   MAX_FRAME_ROWS,
   MAX_FRAME_ROWS,
   MAX_FRAME_ROWS,
-  FLAG_WIDE_IDS | FLAG_WIDE_STARTS,
+  KNOWN_FLAGS,
+  {
+    childrenCount: MAX_FRAME_ROWS,
+    attributeCount: MAX_FRAME_ROWS,
+    attributesSizeBytes: MAX_FRAME_ATTRIBUTES_SIZE_BYTES,
+  },
 )
 
 export interface FrameOrigin {
@@ -81,6 +109,7 @@ export interface WalFrame extends FrameOrigin {
   durations: number
   longs: number
   errors: number
+  details: FrameDetails | undefined // undefined: all rows have the defaults
 }
 
 /** What stands at a position of a log. */
@@ -90,19 +119,21 @@ export type WalVerdict =
   | { kind: 'corrupt'; error: CorruptionError; end: number } // end: behind the frame if that is known, else -1
 
 /** Bytes that `encodeWalFrame` may write for so many rows. */
-export function walFrameBound(rowCount: number): number {
-  const widest = FLAG_WIDE_IDS | FLAG_WIDE_STARTS
-  return WAL_FRAME_HEADER_SIZE_BYTES + payloadLength(rowCount, rowCount, rowCount, widest)
+export function walFrameBound(rowCount: number, plan?: DetailsPlan): number {
+  const widest = FLAG_WIDE_IDS | FLAG_WIDE_STARTS | (plan?.flags ?? 0)
+  const length = payloadLength(rowCount, rowCount, rowCount, widest, plan ?? NO_COUNTS)
+  return WAL_FRAME_HEADER_SIZE_BYTES + length
 }
 
 /**
- * Writes rows `from` to `from + rowCount` as one frame at `to` in the kernels' memory. Allocates nothing.
- * Starts and durations outside [0, 2^53) are moved to its border, fractions cut off: one impossible row must not cost
- * the others.
+ * Writes rows `from` to `from + rowCount` as one frame at `to` in the kernels' memory. Allocates nothing if they have no
+ * details. Starts and durations outside [0, 2^53) are moved to its border, fractions cut off: one impossible row must
+ * not cost the others. Attributes that are too large are left out.
  *
- * @param to multiple of 8, with walFrameBound(rowCount) bytes behind it
+ * @param to   multiple of 8, with walFrameBound(rowCount, plan) bytes behind it
+ * @param plan planDetails() of these rows
  * @returns size of the frame, a multiple of 8
- * @throws {RangeError} rowCount is not in 1..MAX_FRAME_ROWS
+ * @throws {RangeError} rowCount is not in 1..MAX_FRAME_ROWS, or the attributes are too large for one frame
  */
 export function encodeWalFrame(
   kernels: Kernels,
@@ -111,9 +142,13 @@ export function encodeWalFrame(
   rowCount: number,
   place: FrameOrigin & { firstRow: number; sequence: number },
   to: number,
+  plan: DetailsPlan | undefined = planDetails(rows, from, from + rowCount),
 ): number {
   if (!(rowCount >= 1 && rowCount <= MAX_FRAME_ROWS)) {
     throw new RangeError(`a frame holds 1 to ${MAX_FRAME_ROWS} rows, not ${rowCount}`)
+  }
+  if (plan !== undefined && plan.attributesSizeBytes > MAX_FRAME_ATTRIBUTES_SIZE_BYTES) {
+    throw new RangeError(`a frame holds no attributes of ${plan.attributesSizeBytes} bytes`)
   }
   const end = from + rowCount
   const { startsUs } = rows
@@ -128,8 +163,9 @@ export function encodeWalFrame(
   const baseUs = possible ? Math.floor(minUs) : 0
   const flags =
     (possible && maxUs - baseUs < WORD ? 0 : FLAG_WIDE_STARTS) |
-    (hasWideId(rows.functionIds, from, end) ? FLAG_WIDE_IDS : 0)
-  const idsAt = to + WAL_FRAME_HEADER_SIZE_BYTES
+    (hasWideId(rows.functionIds, from, end) ? FLAG_WIDE_IDS : 0) |
+    (plan?.flags ?? 0)
+  const idsAt = to + WAL_FRAME_HEADER_SIZE_BYTES + detailsHeaderLength(flags)
   const startsAt = idsAt + idsLength(rowCount, flags)
   const durationsAt = startsAt + startsLength(rowCount, flags)
   const longsAt = durationsAt + 4 * rowCount
@@ -139,9 +175,14 @@ export function encodeWalFrame(
   const errorsAt = longsAt + LONG_SIZE_BYTES * longCount
   const errorCount = writeErrors(kernels, rows.errorTypes, from, end, errorsAt)
 
-  const length = payloadLength(rowCount, longCount, errorCount, flags)
+  let used = errorsAt + ERROR_SIZE_BYTES * errorCount
+  if (plan !== undefined) {
+    writeDetailsHeader(kernels, plan, to + WAL_FRAME_HEADER_SIZE_BYTES)
+    used = writeDetails(kernels, rows, from, end, plan, used)
+  }
+
+  const length = payloadLength(rowCount, longCount, errorCount, flags, plan ?? NO_COUNTS)
   const { view } = kernels
-  const used = errorsAt + ERROR_SIZE_BYTES * errorCount
   kernels.u8.fill(0, used, to + WAL_FRAME_HEADER_SIZE_BYTES + length)
   view.setUint32(to, WAL_FRAME_MAGIC, true)
   view.setUint16(to + 4, WAL_FRAME_VERSION, true)
@@ -179,7 +220,7 @@ export function inspectWalFrame(file: FileBytes, position: number, sequence: num
   const length = view.getUint32(at + 8, true)
   const version = view.getUint16(at + 4, true)
   const flags = view.getUint16(at + 6, true)
-  const known = version === WAL_FRAME_VERSION && flags <= (FLAG_WIDE_IDS | FLAG_WIDE_STARTS)
+  const known = version === WAL_FRAME_VERSION && (flags & ~KNOWN_FLAGS) === 0
   const rowCount = view.getUint32(at + 12, true)
   const longCount = view.getUint32(at + 16, true)
   const errorCount = view.getUint32(at + 20, true)
@@ -187,7 +228,14 @@ export function inspectWalFrame(file: FileBytes, position: number, sequence: num
   if (known) {
     if (rowCount < 1 || rowCount > MAX_FRAME_ROWS) return damaged('impossible number of rows')
     if (longCount > rowCount || errorCount > rowCount) return damaged('impossible frame counts')
-    if (length !== payloadLength(rowCount, longCount, errorCount, flags)) {
+    let counts = NO_COUNTS
+    if ((flags & DETAIL_FLAGS) !== 0) {
+      const begun = WAL_FRAME_HEADER_SIZE_BYTES + DETAILS_HEADER_SIZE_BYTES
+      if (left < begun) return { kind: 'incomplete', reason: `${left} bytes of a frame` }
+      counts = readDetailCounts(view, at + WAL_FRAME_HEADER_SIZE_BYTES)
+      if (areImpossible(counts, rowCount, flags)) return damaged('impossible counts of details')
+    }
+    if (length !== payloadLength(rowCount, longCount, errorCount, flags, counts)) {
       return damaged('the frame length does not fit its counts')
     }
     if (view.getUint32(at + 44, true) !== sequence) return damaged('a frame of another log')
@@ -220,16 +268,18 @@ export function readWalFrame(file: FileBytes, position: number): WalFrame {
   const flags = view.getUint16(at + 6, true)
   const rowCount = view.getUint32(at + 12, true)
   const longCount = view.getUint32(at + 16, true)
-  const functionIds = at + WAL_FRAME_HEADER_SIZE_BYTES
+  const errorCount = view.getUint32(at + 20, true)
+  const functionIds = at + WAL_FRAME_HEADER_SIZE_BYTES + detailsHeaderLength(flags)
   const startOffsets = functionIds + idsLength(rowCount, flags)
   const durations = startOffsets + startsLength(rowCount, flags)
   const longs = durations + 4 * rowCount
+  const errors = longs + LONG_SIZE_BYTES * longCount
   return {
     position,
     end: position + WAL_FRAME_HEADER_SIZE_BYTES + view.getUint32(at + 8, true),
     rowCount,
     longCount,
-    errorCount: view.getUint32(at + 20, true),
+    errorCount,
     firstRow: readSafeU64(view, at + 24),
     baseUs: readSafeI64(view, at + 32),
     slot: view.getUint32(at + 40, true),
@@ -241,12 +291,21 @@ export function readWalFrame(file: FileBytes, position: number): WalFrame {
     startOffsets,
     durations,
     longs,
-    errors: longs + LONG_SIZE_BYTES * longCount,
+    errors,
+    details:
+      (flags & DETAIL_FLAGS) === 0
+        ? undefined
+        : placeDetails(
+            readDetailCounts(view, at + WAL_FRAME_HEADER_SIZE_BYTES),
+            rowCount,
+            flags,
+            errors + ERROR_SIZE_BYTES * errorCount,
+          ),
   }
 }
 
 /**
- * Appends the frame's rows from its row `skip` on to `into`, which grows as needed.
+ * Appends the frame's rows from its row `skip` on to `into`, which grows as needed, and gets details if the frame has.
  *
  * @param file the FileBytes that the frame was inspected in, unchanged since
  */
@@ -270,6 +329,8 @@ export function decodeWalRows(
   forEachError(kernels, frame, (row, type) => {
     if (row >= skip) into.errorTypes[first + row - skip] = type
   })
+  if (frame.details !== undefined) detailsOf(into)
+  if (into.details !== undefined) decodeDetails(kernels, frame, skip, into.details, first)
   into.count = first + added
 }
 
@@ -353,18 +414,25 @@ function startsLength(rowCount: number, flags: number): number {
   return (flags & FLAG_WIDE_STARTS) !== 0 ? 8 * rowCount : 4 * rowCount
 }
 
+function detailsHeaderLength(flags: number): number {
+  return (flags & DETAIL_FLAGS) !== 0 ? DETAILS_HEADER_SIZE_BYTES : 0
+}
+
 function payloadLength(
   rowCount: number,
   longCount: number,
   errorCount: number,
   flags: number,
+  details: DetailCounts,
 ): number {
   const used =
+    detailsHeaderLength(flags) +
     idsLength(rowCount, flags) +
     startsLength(rowCount, flags) +
     4 * rowCount +
     LONG_SIZE_BYTES * longCount +
-    ERROR_SIZE_BYTES * errorCount
+    ERROR_SIZE_BYTES * errorCount +
+    detailsLength(rowCount, flags, details)
   return 8 * Math.ceil(used / 8)
 }
 
@@ -489,5 +557,9 @@ function findFault(kernels: Kernels, frame: WalFrame): string | undefined {
     if (view.getUint16(at + 4, true) === 0) return 'an error without a type'
     previous = row
   }
-  return undefined
+  const { details } = frame
+  if (details === undefined) return undefined
+  const durationsNs = new Float64Array(details.childrenCount > 0 ? frame.rowCount : 0)
+  if (durationsNs.length > 0) decodeDurations(kernels, frame, 0, durationsNs, 0)
+  return findDetailsFault(kernels, details, frame.rowCount, durationsNs)
 }

@@ -6,14 +6,14 @@ function sorted(starts: readonly number[]): [number, number, number][] {
   const columns = {
     startsUs: Float64Array.from([99, ...starts, -99]),
     durationsNs: Float64Array.from({ length: starts.length + 2 }, (_, i) => i),
-    errorTypes: Uint16Array.from({ length: starts.length + 2 }, (_, i) => i),
+    tags: Uint16Array.from({ length: starts.length + 2 }, (_, i) => i),
   }
   sortRows(columns, 1, starts.length + 1)
   expect([columns.startsUs[0], columns.startsUs.at(-1)]).toEqual([99, -99])
   return starts.map((_, i) => [
     columns.startsUs[i + 1]!,
     columns.durationsNs[i + 1]!,
-    columns.errorTypes[i + 1]!,
+    columns.tags[i + 1]!,
   ])
 }
 
