@@ -7,6 +7,8 @@ import { createInstance, type Instance } from './instance.ts'
 export type { Capture, CaptureDecorator } from './capture/capture.ts'
 export type { RecordOptions } from './capture/measure.ts'
 export type { CaptureOptions } from './capture/options.ts'
+export type { ActiveRule, Control } from './control/control.ts'
+export type { ControlRule, ControlSettings } from './control/rule.ts'
 export type { Span } from './capture/span.ts'
 export { CorruptionError, KroniclerError, type ErrorCode } from './errors.ts'
 export type { Options } from './internal/options.ts'
@@ -60,6 +62,17 @@ export const record = instance.record
  * @throws {KroniclerError} KRONICLER_STARTED: it is too late
  */
 export const configure = instance.configure
+
+/**
+ * Sets what is recorded of the functions whose names match, while the program runs: from now on, in all threads that
+ * record together, and for functions that are captured later too.
+ *
+ *   control('orders.*', { enabled: false })
+ *   control('*', { slowerThan: '5ms', sample: 0.1 })
+ *
+ * @throws {TypeError | RangeError} the pattern or a setting is not what it must be; the message names it
+ */
+export const control = instance.control
 
 /** Waits until every call recorded so far is stored. @returns false if that was not possible; never rejects */
 export const flush = instance.flush

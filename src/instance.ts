@@ -6,14 +6,19 @@
 import { getEnvironmentData, isMainThread } from 'node:worker_threads'
 import { createCapture, type Capture, type CaptureBackend } from './capture/capture.ts'
 import { createMeasure, type Measure } from './capture/measure.ts'
+import { createControl, type Control } from './control/control.ts'
+import { withRule } from './control/edit-rules.ts'
+import type { ControlRule } from './control/rule.ts'
 import { KroniclerError } from './errors.ts'
 import { checkOptions, settle, type Options, type Settings } from './internal/options.ts'
+import type { SharedRules } from './control/shared-rules.ts'
 import { Session, SESSION_KEY, type SharedSession } from './session.ts'
 import type { Health, Metrics } from './types.ts'
 
 export interface Instance extends Measure {
   capture: Capture
   configure: (options: Options) => void
+  control: Control
   flush: () => Promise<boolean>
   close: () => Promise<void>
   getMetrics: (name: string) => Metrics | undefined
@@ -25,19 +30,27 @@ export function createInstance(): Instance {
   let options: Options = {}
   let session: Session | undefined
   let failed = false
+  /** Rules set before there is a session to apply them. */
+  const pending: { rules: readonly ControlRule[] } = { rules: [] }
 
   /** The session, made at the first capture; undefined while recording is switched off. */
   function activeSession(): Session | undefined {
     if (session === undefined && !failed) {
       const settings = settle(options, process.env)
       if (!settings.enabled) return undefined
-      const shared = isMainThread
-        ? undefined
-        : (getEnvironmentData(SESSION_KEY) as SharedSession | undefined)
-      session = openSession(settings, shared)
+      session = openSession(settings, sessionOfParent())
       failed = session === undefined
+      if (pending.rules.length > 0) {
+        session?.rules.change('program', (rules) => pending.rules.reduce(withRule, [...rules]))
+      }
     }
     return session
+  }
+
+  /** Rules are set in the session of this thread, or of the one that started it. Setting some founds none. */
+  function activeRules(): SharedRules | undefined {
+    const active = sessionOfParent() === undefined ? session : activeSession()
+    return active?.rules
   }
 
   const activeBackend = (): CaptureBackend | undefined => activeSession()?.backend
@@ -45,6 +58,7 @@ export function createInstance(): Instance {
   return {
     capture: createCapture(activeBackend),
     ...createMeasure(activeBackend),
+    control: createControl(activeRules, pending),
     configure(given) {
       const checked = checkOptions(given)
       if (session !== undefined) session.reconfigure(checked)
@@ -76,6 +90,11 @@ const IDLE_HEALTH: Health = {
   recordNs: NaN,
   overflowed: [],
   lastError: undefined,
+}
+
+/** What a thread joins; undefined in a thread that founds a session of its own. */
+function sessionOfParent(): SharedSession | undefined {
+  return isMainThread ? undefined : (getEnvironmentData(SESSION_KEY) as SharedSession | undefined)
 }
 
 /** A system that gives no memory for the queue must not keep a program from starting: functions are left as they are. */

@@ -8,6 +8,9 @@ import { setEnvironmentData, threadId } from 'node:worker_threads'
 import { createBackend } from './capture/backend.ts'
 import type { CaptureBackend } from './capture/capture.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
+import { readControlFile } from './control/control-file.ts'
+import type { ControlRule } from './control/rule.ts'
+import { RULES_SIZE_BYTES, SharedRules } from './control/shared-rules.ts'
 import { KroniclerError } from './errors.ts'
 import { CALL_TREE_BYTES } from './queue/call-tree.ts'
 import { Controls, controlsSizeBytes } from './queue/controls.ts'
@@ -48,6 +51,7 @@ const MEMORY_OPTIONS = ['queueCapacity', 'maxFunctions', 'enabled'] as const
 
 export class Session {
   readonly backend: CaptureBackend
+  readonly rules: SharedRules
   readonly #memory: SharedMemory
   readonly #control: Int32Array
   readonly #account: SelfAccounting
@@ -76,6 +80,7 @@ export class Session {
           names: NAME_LOG_BYTES,
           slab: slabSizeBytes(ids),
           controls: controlsSizeBytes(ids),
+          rules: RULES_SIZE_BYTES,
           callTree: CALL_TREE_BYTES,
         },
         chooseClock(),
@@ -84,6 +89,7 @@ export class Session {
     this.#account = new SelfAccounting(this.#memory, monotonicNs(this.#memory.clockOrigin))
     this.#controls = new Controls(this.#memory.controls, ids)
     this.#names = new NameLog(this.#memory.names, nameLimits(maxFunctions), threadId)
+    this.rules = new SharedRules(this.#memory.rules, this.#names, this.#controls, threadId)
     this.#metrics = new LiveMetrics(this.#memory, ids, threadId)
     this.#writer = new WriterRemote(this.#control)
     const slot = claimSlot(this.#memory, threadId + 1)
@@ -112,6 +118,7 @@ export class Session {
       ...this.#settings,
       ...settle({ ...this.#settings, ...options }, process.env),
     }
+    if (options.directory !== undefined) this.#readControlFile()
   }
 
   getMetrics(name: string): Metrics | undefined {
@@ -155,6 +162,7 @@ export class Session {
 
   /** First thread of the process: others may join, the background thread starts soon, the exit is watched. */
   #found(): void {
+    this.#readControlFile()
     const { queueCapacity, maxFunctions, overflow } = this.#settings
     const shared: SharedSession = {
       memory: this.#memory,
@@ -169,6 +177,20 @@ export class Session {
       this.#hostWriter().drainAtExit()
       this.#producer.writeThrough()
     })
+  }
+
+  /**
+   * What is switched off is off from the first call on. The background thread reads the file again, follows it, and tells
+   * what is wrong with it.
+   */
+  #readControlFile(): void {
+    let rules: ControlRule[] = []
+    try {
+      rules = readControlFile(this.#settings.directory)
+    } catch {
+      // a broken file sets nothing
+    }
+    this.rules.change('file', () => rules)
   }
 
   /** At the first call, or when the event loop turns, whichever comes first. */
@@ -219,6 +241,9 @@ export class Session {
       producer: this.#producer,
       names: this.#names,
       controls: this.#controls,
+      admit: (id, own) => {
+        this.rules.admit(id, own)
+      },
       maxFunctions: this.#settings.maxFunctions,
       warn: (message) => {
         this.#warn(message)
@@ -241,6 +266,7 @@ export class Session {
     releaseSlotOfDead(this.#memory, owner)
     releaseDead(this.#control, REFUSED_LOCK, REFUSED_SEQUENCE, owner)
     this.#names.releaseDead(owner)
+    this.rules.releaseDead(owner)
   }
 
   #ringWords(word: (slot: number) => number): number[] {

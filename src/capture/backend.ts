@@ -4,7 +4,7 @@
  */
 import { parseDurationNs } from '../internal/duration.ts'
 import { oneInOf } from '../internal/sampling.ts'
-import type { Controls } from '../queue/controls.ts'
+import type { Control, Controls } from '../queue/controls.ts'
 import {
   NAME_ERROR_TYPE,
   NAME_FUNCTION,
@@ -26,12 +26,14 @@ export interface BackendParts {
   names: NameLog
   controls: Controls
   maxFunctions: number
+  /** A function has got its id, or options of its own: sets its controls. Never throws. */
+  admit: (functionId: number, own?: Control) => void
   /** Tells the user something that is no failure. Never throws. */
   warn: (message: string) => void
 }
 
 export function createBackend(parts: BackendParts): CaptureBackend {
-  const { controls, maxFunctions, names, producer, warn } = parts
+  const { admit, controls, maxFunctions, names, producer, warn } = parts
   const errorTypeNamed = (name: string): number => names.idOf(NAME_ERROR_TYPE, name)
   const errorType = (thrown: unknown): number => errorTypeNamed(errorTypeName(thrown))
   const hooks = { errorType, errorTypeNamed, off: controls.off }
@@ -61,7 +63,13 @@ export function createBackend(parts: BackendParts): CaptureBackend {
       if (attributes !== undefined) producer.annotate(NaN, attributes)
       producer.record(functionId, durationNs, thrown === undefined ? 0 : errorType(thrown.value))
     },
-    idOf: (name) => names.idOf(NAME_FUNCTION, name),
+    idOf(name) {
+      const known = names.find(NAME_FUNCTION, name)
+      if (known !== undefined) return known
+      const id = names.idOf(NAME_FUNCTION, name)
+      admit(id)
+      return id
+    },
     describe(id, { sample, slowerThan }, place) {
       if (id === OVERFLOW_ID) {
         warnOfOverflow()
@@ -69,13 +77,11 @@ export function createBackend(parts: BackendParts): CaptureBackend {
       }
       if (place !== undefined) names.setPlace(id, place)
       if (sample === undefined && slowerThan === undefined) return
-      const asked = {
+      admit(id, {
         enabled: true,
         slowerThanNs: slowerThan === undefined ? 0 : parseDurationNs(slowerThan, 'slowerThan'),
         oneIn: sample === undefined ? 1 : oneInOf(sample, 'sample'),
-      }
-      controls.setDefaults(id, asked)
-      controls.set(id, asked)
+      })
     },
     warnOfShortName(name) {
       if (warnedOfShortNames) return

@@ -3,6 +3,7 @@
  * Parsers of command line values, with messages that say what is allowed.
  */
 import { InvalidArgumentError } from 'commander'
+import { parseDurationNs } from '../internal/duration.ts'
 import { MAX_LIMIT } from '../query/options.ts'
 
 export function parseCount(text: string): number {
@@ -25,4 +26,23 @@ export function parseQuantiles(text: string): number[] {
     }
     return quantile
   })
+}
+
+/** `5ms`; checked, and left as it is written. */
+export function parseThreshold(text: string): string {
+  try {
+    parseDurationNs(text, 'It')
+  } catch (error) {
+    throw new InvalidArgumentError(`${error instanceof Error ? error.message : String(error)}.`)
+  }
+  return text.trim()
+}
+
+/** `0.1` */
+export function parseRate(text: string): number {
+  const rate = Number(text)
+  if (!/^[\d.e-]+$/i.test(text) || !(rate > 0 && rate <= 1)) {
+    throw new InvalidArgumentError('It must be a number above 0 and at most 1, such as 0.1.')
+  }
+  return rate
 }

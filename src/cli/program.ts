@@ -5,6 +5,7 @@
 import { Command, CommanderError } from 'commander'
 import { KroniclerError } from '../errors.ts'
 import { PACKAGE_VERSION } from '../internal/version.ts'
+import { addControlCommand } from './commands/control.ts'
 import { addFunctionsCommand } from './commands/functions.ts'
 import { addSlowestCommand } from './commands/slowest.ts'
 import { addStatsCommand } from './commands/stats.ts'
@@ -15,6 +16,14 @@ import { printable } from './text.ts'
 
 /** Help is easier to read when lines do not run over a wide screen. */
 const MAX_HELP_WIDTH = 100
+
+const COMMANDS = [
+  addFunctionsCommand,
+  addStatsCommand,
+  addSlowestCommand,
+  addTailCommand,
+  addControlCommand,
+]
 
 /**
  * Runs one command line.
@@ -59,7 +68,8 @@ Examples:
   kronicler functions                      which functions are slow now and then?
   kronicler stats checkout.pay --from -1h  one of them, in the last hour
   kronicler slowest checkout.pay           its longest calls, and when they were
-  kronicler tail --follow                  calls as they happen`,
+  kronicler tail --follow                  calls as they happen
+  kronicler control set 'cache.*' --off    stop recording these, in programs that run`,
     )
     .exitOverride()
     .showSuggestionAfterError()
@@ -74,10 +84,10 @@ Examples:
       getErrHasColors: () => colorsOf(context.stderr, context).isColorSupported,
       outputError: (text, write) => write(printableLines(text)),
     })
-  for (const add of [addFunctionsCommand, addStatsCommand, addSlowestCommand, addTailCommand]) {
+  for (const add of COMMANDS) {
     add(program, context)
   }
-  for (const command of program.commands) {
+  for (const command of program.commands.flatMap((one) => [one, ...one.commands])) {
     command.copyInheritedSettings(program).helpOption('-h, --help', 'print help')
   }
   program.helpCommand('help [command]', 'print help on a command')

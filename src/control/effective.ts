@@ -3,25 +3,14 @@
  * What a list of rules means for a function: rules apply in order, and a later one wins field by field.
  */
 import { parseDurationNs } from '../internal/duration.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import { oneInOf } from '../internal/sampling.ts'
+import type { Control } from '../queue/controls.ts'
 import { createMatcher, type NameMatcher } from './glob.ts'
 import type { ControlRule } from './rule.ts'
 
-/** What is recorded of a function. */
-export interface FunctionControl {
-  enabled: boolean // false: its calls are not recorded
-  slowerThanNs: number // shorter calls are not stored; whole ns, 0: all are
-  oneIn: number // of the others one in so many is stored; 1: all are
-}
-
-/** Of a function that is captured without options and that no rule matches. */
-export const EVERYTHING: Readonly<FunctionControl> = { enabled: true, slowerThanNs: 0, oneIn: 1 }
-
-/** Kronicler's own health is stored under it; no rule applies. */
-export const RESERVED_NAME = '(kronicler)'
-
 export class EffectiveRules {
-  readonly #rules: readonly { matches: NameMatcher; sets: Partial<FunctionControl> }[]
+  readonly #rules: readonly { matches: NameMatcher; sets: Partial<Control> }[]
 
   /** @param rules checked ones */
   constructor(rules: readonly ControlRule[]) {
@@ -31,16 +20,20 @@ export class EffectiveRules {
     }))
   }
 
-  /** @param own what the function was captured with */
-  controlOf(name: string, own: FunctionControl = EVERYTHING): FunctionControl {
+  /**
+   * What is recorded of a function. Kronicler's own health, which is stored as one, is left alone.
+   *
+   * @param own what the function was captured with
+   */
+  controlOf(name: string, own: Control): Control {
     const control = { ...own }
-    if (name === RESERVED_NAME) return control
+    if (name === HEALTH_FUNCTION) return control
     for (const { matches, sets } of this.#rules) if (matches(name)) Object.assign(control, sets)
     return control
   }
 }
 
-function fieldsOf({ enabled, sample, slowerThan }: ControlRule): Partial<FunctionControl> {
+function fieldsOf({ enabled, sample, slowerThan }: ControlRule): Partial<Control> {
   return {
     ...(enabled === undefined ? {} : { enabled }),
     ...(slowerThan === undefined

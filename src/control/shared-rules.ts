@@ -11,9 +11,10 @@
  * A change writes the text that is not valid and then raises VERSION, so that a thread that is terminated in the middle
  * leaves the rules as they were. Readers take no lock: they read again if VERSION has moved meanwhile.
  */
+import type { Control, Controls } from '../queue/controls.ts'
 import { acquire, release } from '../queue/lock.ts'
 import { NAME_FUNCTION, OVERFLOW_ID, type NameLog } from '../queue/name-log.ts'
-import { EffectiveRules, type FunctionControl } from './effective.ts'
+import { EffectiveRules } from './effective.ts'
 import type { ControlRule } from './rule.ts'
 
 /** Where rules come from, in the order in which they apply. */
@@ -32,36 +33,27 @@ export const RULES_SIZE_BYTES = HEADER_BYTES + 2 * TEXT_BYTES
 const LOCK_TIMEOUT_MS = 100
 const NO_RULES: RuleLists = { file: [], program: [] }
 
-/** What is known of each function, by id. */
-export interface ControlTable {
-  get: (id: number) => FunctionControl
-  set: (id: number, control: FunctionControl) => void
-}
-
-export interface ControlTables {
-  own: ControlTable // as captured
-  effective: ControlTable // with the rules: what the wrappers and the drain go by
-}
-
 export class SharedRules {
   readonly #words: Int32Array
   readonly #texts: readonly Uint8Array[]
   readonly #names: NameLog
-  readonly #tables: ControlTables
+  readonly #controls: Controls
   readonly #owner: number
   /** What this thread has read last. */
   #version = 0
   #lists = NO_RULES
   #effective = new EffectiveRules([])
+  /** VERSION at which this thread has last applied the rules to the functions beyond the limit. */
+  #overflowVersion = 0
 
   /** @param memory of RULES_SIZE_BYTES */
-  constructor(memory: SharedArrayBuffer, names: NameLog, tables: ControlTables, threadId: number) {
+  constructor(memory: SharedArrayBuffer, names: NameLog, controls: Controls, threadId: number) {
     this.#words = new Int32Array(memory, 0, HEADER_BYTES / 4)
     this.#texts = [0, 1].map(
       (i) => new Uint8Array(memory, HEADER_BYTES + i * TEXT_BYTES, TEXT_BYTES),
     )
     this.#names = names
-    this.#tables = tables
+    this.#controls = controls
     this.#owner = threadId + 1
   }
 
@@ -94,12 +86,18 @@ export class SharedRules {
    *
    * @param own options given at capture; those of the latest capture under a name count
    */
-  admit(id: number, own?: FunctionControl): void {
-    // without rules there is nothing to do; should some come now, whoever brings them finds the name
-    if (own === undefined && Atomics.load(this.#words, VERSION) === 0) return
+  admit(id: number, own?: Control): void {
+    const version = Atomics.load(this.#words, VERSION)
+    if (id === OVERFLOW_ID) {
+      // one id for all functions beyond the limit: it takes no options of a single one, and comes by with each of them
+      if (version === this.#overflowVersion) return
+      this.#overflowVersion = version
+    } else if (own === undefined) {
+      // without rules there is nothing to do; should some come now, whoever brings them finds the name
+      if (version === 0) return
+    }
     this.#locked(() => {
-      // the id of all functions beyond the limit takes no options of a single one
-      if (own !== undefined && id !== OVERFLOW_ID) this.#tables.own.set(id, own)
+      if (own !== undefined && id !== OVERFLOW_ID) this.#controls.setDefaults(id, own)
       this.#whileRulesHold(() => {
         this.#apply(id, this.#names.nameOf(NAME_FUNCTION, id) ?? '')
       })
@@ -122,8 +120,7 @@ export class SharedRules {
   }
 
   #apply(id: number, name: string): void {
-    const { effective, own } = this.#tables
-    effective.set(id, this.#effective.controlOf(name, own.get(id)))
+    this.#controls.set(id, this.#effective.controlOf(name, this.#controls.defaults(id)))
   }
 
   /** Does the work again if another thread, which took this one for dead, has changed the rules meanwhile. */

@@ -4,13 +4,13 @@
  */
 import { kindOf } from './check-options.ts'
 
-/** Calls that one stored row may stand for. */
-const MOST_PER_ROW = 1_000_000_000
+/** Calls that one stored row may stand for: its weight in the files is below 2^31. */
+const MOST_PER_ROW = 2 ** 31 - 1
 
 /**
  * @param rate   share of the calls to keep, above 0 and at most 1
  * @param option name for the message
- * @returns n of "one in n", the whole number nearest to 1 / rate, at most 1e9: 0.1 is one in 10, 0.3 one in 3
+ * @returns n of "one in n", the whole number nearest to 1 / rate, at most 2^31 - 1: 0.1 is one in 10, 0.3 one in 3
  * @throws {TypeError}  not a number
  * @throws {RangeError} not in (0, 1]
  */

@@ -153,6 +153,7 @@ export interface SharedMemory {
   clock: SharedArrayBuffer
   callTree: SharedArrayBuffer // queue/call-tree (lock owner)
   controls: SharedArrayBuffer // queue/controls
+  rules: SharedArrayBuffer // control/shared-rules
   names: SharedArrayBuffer // queue/name-log
   folded: SharedArrayBuffer // metrics/slab of all drained calls (lock owner)
   refused: SharedArrayBuffer // metrics/slab of the calls that found a full ring (owner of REFUSED_LOCK)
@@ -168,7 +169,7 @@ export interface SharedMemory {
  */
 export function createSharedMemory(
   capacity: number,
-  sizes: { names: number; slab: number; controls: number; callTree: number },
+  sizes: { names: number; slab: number; controls: number; rules: number; callTree: number },
   clockOrigin: ClockOriginMs,
 ): SharedMemory {
   return {
@@ -182,6 +183,7 @@ export function createSharedMemory(
     clock: new SharedArrayBuffer(CLOCK_WORDS * 8),
     callTree: new SharedArrayBuffer(sizes.callTree),
     controls: new SharedArrayBuffer(sizes.controls),
+    rules: new SharedArrayBuffer(sizes.rules),
     names: new SharedArrayBuffer(sizes.names),
     folded: new SharedArrayBuffer(sizes.slab),
     refused: new SharedArrayBuffer(sizes.slab),

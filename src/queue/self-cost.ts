@@ -25,7 +25,7 @@ export interface SelfCost {
 
 /** Takes some milliseconds. The least of many rounds: what it costs when nothing else interferes. */
 export function measureSelfCost(origin: ClockOriginMs): SelfCost {
-  const sizes = { names: 64, slab: 64, controls: 64, callTree: CALL_TREE_BYTES }
+  const sizes = { names: 64, slab: 64, controls: 64, rules: 64, callTree: CALL_TREE_BYTES }
   const memory = createSharedMemory(CAPACITY, sizes, origin)
   const control = new Int32Array(memory.control)
   const counters = new Float64Array(memory.counters)

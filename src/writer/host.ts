@@ -216,7 +216,8 @@ export class WriterHost extends WriterRemote {
   /** Tells each kind of failure once. Nothing that the listener throws reaches the application. */
   #report(error: KroniclerError): void {
     this.#lastError = error
-    if (this.#reported.has(error.code)) return
+    // the control file is told of whenever it has changed and cannot be used: somebody is just editing it
+    if (this.#reported.has(error.code) && error.code !== 'KRONICLER_CONTROL') return
     this.#reported.add(error.code)
     try {
       this.#onError(error)

@@ -44,7 +44,7 @@ export class QueueWriter {
   readonly #control: Int32Array
   readonly #counters: Float64Array
   readonly #state: Float64Array
-  readonly #names: NameLog
+  readonly names: NameLog
   readonly #drain: Drain
   #directory: DirectoryWriter | undefined
   #countedOnDisk = 0
@@ -61,8 +61,8 @@ export class QueueWriter {
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
     this.#state = new Float64Array(memory.directoryState)
-    this.#names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
-    this.#drain = new Drain(memory, this.#names, maxFunctions + RESERVED_IDS, () =>
+    this.names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
+    this.#drain = new Drain(memory, this.names, maxFunctions + RESERVED_IDS, () =>
       this.#openDirectory(),
     )
   }
@@ -109,7 +109,7 @@ export class QueueWriter {
     interval: { startMs: number; busyNs: number },
   ): void {
     this.exclusively(timeoutMs, () => {
-      const functionId = this.#names.idOf(NAME_FUNCTION, OWN_FUNCTION)
+      const functionId = this.names.idOf(NAME_FUNCTION, OWN_FUNCTION)
       if (functionId === OVERFLOW_ID) return
       this.#drain.storeNames()
       account.writeRow(this.#openDirectory(), { ...interval, functionId })

@@ -19,6 +19,7 @@ import {
 import { measureSelfCost } from '../queue/self-cost.ts'
 import { monotonicNs } from '../queue/time-source.ts'
 import { clockJumped, isClockTied, tieClock } from './clock.ts'
+import { ControlFollower } from './control-follower.ts'
 import { SelfAccounting } from './self-accounting.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
@@ -26,6 +27,8 @@ const SYNC_INTERVAL_MS = 1000
 const CLOCK_CHECK_INTERVAL_MS = 1000
 /** While rows come in, rounds are this short: it bounds what a SIGKILL can take. */
 const BUSY_INTERVAL_MS = 5
+/** In one go; between two of them there is a look at the control file. */
+const LONGEST_WAIT_MS = 500
 /** After a failed write, until the next attempt. */
 const FIRST_RETRY_MS = 200
 const LONGEST_RETRY_MS = 5000
@@ -44,6 +47,7 @@ const clock = new Float64Array(setup.memory.clock)
 const now = monotonicNs(setup.memory.clockOrigin)
 const account = new SelfAccounting(setup.memory, now)
 const writer = new QueueWriter(setup, threadId, loadKernels)
+const controlFollower = new ControlFollower(setup, writer.names, threadId)
 
 let retryAtMs = 0
 let retryMs = FIRST_RETRY_MS
@@ -157,6 +161,24 @@ async function tend(directory: DirectoryWriter): Promise<void> {
   }
 }
 
+/** What is to be recorded may be changed by anybody, at any time, in the control file. */
+function followControl(): void {
+  try {
+    controlFollower.follow()
+  } catch (error) {
+    report(error)
+  }
+}
+
+/** Sleeps until the next round, or until somebody calls. */
+function rest(wake: number): void {
+  for (let leftMs = waitMs; leftMs > 0; leftMs -= LONGEST_WAIT_MS) {
+    followControl()
+    const outcome = Atomics.wait(control, WAKE, wake, Math.min(leftMs, LONGEST_WAIT_MS))
+    if (outcome !== 'timed-out') return
+  }
+}
+
 function checkClock(): void {
   if (Date.now() - lastClockCheckMs < CLOCK_CHECK_INTERVAL_MS) return
   lastClockCheckMs = Date.now()
@@ -207,6 +229,7 @@ function accountForItself(): void {
 
 async function run(): Promise<void> {
   if (!isClockTied(clock)) tieClockExclusively()
+  followControl()
   Atomics.compareExchange(control, WRITER, WRITER_NONE, WRITER_RUNNING) // or it is to close already
   parentPort!.postMessage({ ready: true })
   for (;;) {
@@ -221,7 +244,7 @@ async function run(): Promise<void> {
     waitMs = busy
       ? Math.min(BUSY_INTERVAL_MS, setup.intervalMs)
       : Math.min(waitMs * 2, setup.intervalMs)
-    Atomics.wait(control, WAKE, wake, waitMs)
+    rest(wake)
     await turn()
   }
   await finish()

@@ -5,6 +5,7 @@ import { withRule } from '../../src/control/edit-rules.ts'
 import { EffectiveRules } from '../../src/control/effective.ts'
 import { createMatcher } from '../../src/control/glob.ts'
 import { checkRule, type ControlRule } from '../../src/control/rule.ts'
+import { RECORD_EVERYTHING } from '../../src/queue/controls.ts'
 
 /** Few letters, so that patterns match now and then. */
 const pattern = fc.string({
@@ -80,7 +81,11 @@ describe('rules', () => {
         expect(short.map((one) => checkRule(one, ''))).toEqual(short)
         const all = new EffectiveRules(rules)
         const kept = new EffectiveRules(short)
-        for (const one of names) expect(kept.controlOf(one)).toEqual(all.controlOf(one))
+        for (const one of names) {
+          expect(kept.controlOf(one, RECORD_EVERYTHING)).toEqual(
+            all.controlOf(one, RECORD_EVERYTHING),
+          )
+        }
       }),
       { numRuns: 2000 },
     )

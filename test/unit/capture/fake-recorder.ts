@@ -1,6 +1,7 @@
 import { createBackend } from '../../../src/capture/backend.ts'
 import { createCapture, type Capture } from '../../../src/capture/capture.ts'
 import { createMeasure, type Measure } from '../../../src/capture/measure.ts'
+import { RULES_SIZE_BYTES, SharedRules } from '../../../src/control/shared-rules.ts'
 import { CALL_TREE_BYTES } from '../../../src/queue/call-tree.ts'
 import { Controls, controlsSizeBytes } from '../../../src/queue/controls.ts'
 import { DetailRing } from '../../../src/queue/detail-ring.ts'
@@ -39,12 +40,19 @@ export function fakeRecorder(): Measure & {
 } {
   const memory = createSharedMemory(
     4096,
-    { names: 1 << 20, slab: 1024, controls: controlsSizeBytes(1000), callTree: CALL_TREE_BYTES },
+    {
+      names: 1 << 20,
+      slab: 1024,
+      controls: controlsSizeBytes(1000),
+      rules: RULES_SIZE_BYTES,
+      callTree: CALL_TREE_BYTES,
+    },
     undefined,
   )
   const names = new NameLog(memory.names, { functions: 1000, errorTypes: 100 }, 0)
   const control = new Int32Array(memory.control)
   const controls = new Controls(memory.controls, 1000)
+  const rules = new SharedRules(memory.rules, names, controls, 0)
   const details = new DetailRing(memory, 0)
   const warnings: string[] = []
   const producer = createProducer(memory, 0, {
@@ -57,6 +65,9 @@ export function fakeRecorder(): Measure & {
     producer,
     names,
     controls,
+    admit: (id, own) => {
+      rules.admit(id, own)
+    },
     maxFunctions: 1000,
     warn: (message) => warnings.push(message),
   })

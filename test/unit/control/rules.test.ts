@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { withoutRules, withRule } from '../../../src/control/edit-rules.ts'
-import { EffectiveRules, RESERVED_NAME } from '../../../src/control/effective.ts'
+import { EffectiveRules } from '../../../src/control/effective.ts'
 import { createMatcher } from '../../../src/control/glob.ts'
 import {
   checkPattern,
@@ -8,6 +8,7 @@ import {
   checkSettings,
   type ControlRule,
 } from '../../../src/control/rule.ts'
+import { HEALTH_FUNCTION } from '../../../src/internal/health-function.ts'
 
 describe('patterns', () => {
   test.each([
@@ -150,7 +151,7 @@ describe('what rules mean', () => {
 
   test('the name under which Kronicler stores its own health is left alone', () => {
     const rules = [{ function: '*', enabled: false }]
-    expect(controlOf(rules, RESERVED_NAME).enabled).toBe(true)
+    expect(controlOf(rules, HEALTH_FUNCTION).enabled).toBe(true)
   })
 })
 

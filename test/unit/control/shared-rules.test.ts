@@ -1,29 +1,26 @@
 import { describe, expect, test } from 'vitest'
 import { createControl, type Control } from '../../../src/control/control.ts'
-import { EVERYTHING, type FunctionControl } from '../../../src/control/effective.ts'
+import { RULES_SIZE_BYTES, SharedRules } from '../../../src/control/shared-rules.ts'
 import {
-  RULES_SIZE_BYTES,
-  SharedRules,
-  type ControlTable,
-} from '../../../src/control/shared-rules.ts'
+  Controls,
+  controlsSizeBytes,
+  RECORD_EVERYTHING,
+  type Control as FunctionControl,
+} from '../../../src/queue/controls.ts'
 import { NAME_FUNCTION, NameLog } from '../../../src/queue/name-log.ts'
 
-class Table implements ControlTable {
-  readonly controls = new Map<number, FunctionControl>()
-  get = (id: number): FunctionControl => this.controls.get(id) ?? EVERYTHING
-  set = (id: number, control: FunctionControl): void => void this.controls.set(id, control)
-}
+const EVERYTHING = RECORD_EVERYTHING
 
 /** What the threads of a process share, and as many of them as a test wants. */
 function fakeProcess(functions = 1000) {
   const memory = new SharedArrayBuffer(RULES_SIZE_BYTES)
   const nameMemory = new SharedArrayBuffer(1 << 20)
-  const own = new Table()
-  const effective = new Table()
+  const controlMemory = new SharedArrayBuffer(controlsSizeBytes(functions + 2))
 
   function thread(threadId: number) {
     const names = new NameLog(nameMemory, { functions, errorTypes: 10 }, threadId)
-    const rules = new SharedRules(memory, names, { own, effective }, threadId)
+    const controls = new Controls(controlMemory, functions + 2)
+    const rules = new SharedRules(memory, names, controls, threadId)
     return {
       rules,
       control: createControl(() => rules, { rules: [] }),
@@ -32,11 +29,12 @@ function fakeProcess(functions = 1000) {
         rules.admit(id, options && { ...EVERYTHING, ...options })
         return id
       },
-      of: (name: string) => effective.get(names.find(NAME_FUNCTION, name)!),
+      of: (name: string) => controls.get(names.find(NAME_FUNCTION, name)!),
+      changes: () => controls.version,
     }
   }
 
-  return { thread, effective, words: new Int32Array(memory) }
+  return { thread, words: new Int32Array(memory) }
 }
 
 describe('rules of a process', () => {
@@ -115,22 +113,23 @@ describe('rules of a process', () => {
     expect(thread(1).control.rules()).toHaveLength(1)
   })
 
-  test('without rules a capture leaves shared memory alone', () => {
-    const { thread, effective, words } = fakeProcess()
+  test('without rules and options a capture leaves shared memory alone', () => {
+    const { thread, words } = fakeProcess()
     thread(0).capture('work')
-    expect(effective.controls.size).toBe(0)
-    expect([...words.slice(0, 16)]).toEqual(Array(16).fill(0))
+    expect([...words]).toEqual(Array(words.length).fill(0))
+    expect(thread(0).changes()).toBe(0)
   })
 
-  test('a change that changes nothing is not applied again', () => {
-    const { thread, effective } = fakeProcess()
+  test('a change that changes nothing is none', () => {
+    const { thread, words } = fakeProcess()
     const main = thread(0)
     main.capture('work')
     main.control('work', { enabled: false })
-    effective.controls.clear()
+    const before = [...words]
     main.control('work', { enabled: false })
     main.control.reset('something else')
-    expect(effective.controls.size).toBe(0)
+    expect([...words]).toEqual(before)
+    expect(main.changes()).toBe(1)
   })
 
   test('a thread that died with the lock keeps nobody for long', () => {

@@ -24,6 +24,7 @@ function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedM
     names: 1024,
     slab: slabSizeBytes(FUNCTIONS),
     controls: controlsSizeBytes(FUNCTIONS),
+    rules: 64,
     callTree: CALL_TREE_BYTES,
   }
   const memory = createSharedMemory(CAPACITY, sizes, undefined)
@@ -167,7 +168,7 @@ describe('a producer', () => {
 test('slots are claimed once each, and again when their thread is dead', () => {
   const memory = createSharedMemory(
     CAPACITY,
-    { names: 64, slab: 64, controls: 64, callTree: 64 },
+    { names: 64, slab: 64, controls: 64, rules: 64, callTree: 64 },
     undefined,
   )
   const slots = Array.from({ length: SLOT_COUNT }, (_, i) => claimSlot(memory, i + 1))
