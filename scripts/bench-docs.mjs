@@ -57,6 +57,16 @@ with the same baselines.`,
     notes: [
       ['noop/', 'a wrapper that records nothing'],
       ['kronicler/', 'while the background thread stores every row on the disk'],
+      ['kronicler-attributes/', 'with `attributes` that store one number of each call as JSON'],
+      ['kronicler-parent/', 'with `parent: true`, which follows calls across `await`'],
+      [
+        'kronicler-sample/',
+        'with `sample: 0.01`: metrics count all calls, one row in a hundred is stored',
+      ],
+      [
+        'kronicler-slower-than/',
+        "with `slowerThan: '1ms'`: metrics count all calls, no row is stored",
+      ],
       ['hdr-histogram-js/', 'two clock reads, recorded in an HDR histogram with three digits'],
       [
         'tracing-channel/',
@@ -88,10 +98,18 @@ more than two clock reads: it needs a promise of its own to see the function's p
       pivot({
         corner: 'ns per call',
         lines: 'who',
+        whos: /^(?!kronicler-)/,
         whats: /^(sync-16|sync-1|async|async-1)$/,
         cell: overhead,
       }),
-      list({ names: /^limit\/bare-/, heading: ['bare call', 'ns'] }),
+      pivot({
+        corner: 'ns per call, options',
+        lines: 'who',
+        whos: /^kronicler-/,
+        whats: /^(sync-16|sync-1|async|async-1)$/,
+        cell: overhead,
+      }),
+      list({ names: /\/bare-/, heading: ['bare call', 'ns'] }),
       pivot({ corner: 'allocated, B per sync call', lines: 'who', whats: /^heap$/, cell: plain }),
       list({
         names: /\/(sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
@@ -102,6 +120,14 @@ more than two clock reads: it needs a promise of its own to see the function's p
       ['kronicler/dropped', 'rows refused while the times above were measured'],
       ['kronicler/sustained', 'calls a second, evenly spread, that are all stored'],
       ['kronicler/paced-3M-dropped', 'rows refused at 3 million calls a second for 10 s'],
+      [
+        'kronicler-attributes/dropped',
+        'rows that were stored without their attributes while the times above were measured',
+      ],
+      [
+        'kronicler-parent/bare-async',
+        'a bare async call in a process in which some function is captured with `parent: true`',
+      ],
       [
         'kronicler/unpaced',
         'calls a second in a tight loop, more than is stored: the rest is refused, counted, and in the metrics all the same',
@@ -226,12 +252,12 @@ ${os}; ${peers.join(', ')}.`
 /**
  * A table of who against what.
  *
- * @param {{ corner: string, lines: 'who' | 'what', whats?: RegExp, cell: (row: Row) => string,
+ * @param {{ corner: string, lines: 'who' | 'what', whos?: RegExp, whats?: RegExp, cell: (row: Row) => string,
  *   best?: (...values: number[]) => number }} layout
  */
-function pivot({ corner, lines, whats = /./, cell, best }) {
+function pivot({ corner, lines, whos = /./, whats = /./, cell, best }) {
   return (/** @type {Row[]} */ rows) => {
-    const used = rows.filter((row) => whats.test(split(row).what))
+    const used = rows.filter((row) => whos.test(split(row).who) && whats.test(split(row).what))
     const other = lines === 'who' ? 'what' : 'who'
     const keys = (/** @type {'who' | 'what'} */ part) => [
       ...new Set(used.map((row) => split(row)[part])),

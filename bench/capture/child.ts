@@ -8,7 +8,7 @@ import type { BenchRow, Measurements } from '../harness/result.ts'
 import { inFolder } from '../harness/suite.ts'
 import { bare, limit, noop, type Contender } from './contenders/contender.ts'
 import { hdrHistogram } from './contenders/hdr-histogram.ts'
-import { kronicler } from './contenders/kronicler.ts'
+import { kronicler, kroniclerWithOptions } from './contenders/kronicler.ts'
 import { promClient, promClientTimer } from './contenders/prom-client.ts'
 import { timerify } from './contenders/timerify.ts'
 import { tracingChannel } from './contenders/tracing-channel.ts'
@@ -20,6 +20,12 @@ import { measureRounds } from './rounds.ts'
 import { KINDS } from './subjects.ts'
 import { measureSustained } from './sustained.ts'
 import { measureUnpaced } from './unpaced.ts'
+
+/** Those that leave the functions without them as fast as they are. */
+const OPTIONS = ['attributes', 'sample', 'slower-than'] as const
+
+/** Rows of the queue while memory is measured: being refused takes other code. */
+const HEAP_QUEUE = 2 ** Math.ceil(Math.log2(2 * MAX_HEAP_CALLS))
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ChildOptions
 
@@ -35,9 +41,17 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
     case 'heap':
       return heap([
         limit,
-        await kronicler(folder, { queueCapacity: heapQueueCapacity() }),
+        await kronicler(folder, { queueCapacity: HEAP_QUEUE }),
         ...(await lightPeers()),
       ])
+    case 'options':
+      return compare([bare, limit, ...(await kroniclerWithOptions(folder, OPTIONS))])
+    case 'options-heap':
+      return heap(await kroniclerWithOptions(folder, OPTIONS, { queueCapacity: HEAP_QUEUE }))
+    case 'parent':
+      return withParent(folder)
+    case 'parent-heap':
+      return heap(await kroniclerWithOptions(folder, ['parent'], { queueCapacity: HEAP_QUEUE }))
     case 'sustained':
       return measureSustained(await kronicler(folder), folder)
     case 'paced':
@@ -51,6 +65,18 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
     default:
       return measurePeer(group)
   }
+}
+
+/** `parent` follows calls across await, and with that every await of the process costs more: this has a row, too. */
+async function withParent(folder: string): Promise<Measurements> {
+  const contenders = await kroniclerWithOptions(folder, ['parent'])
+  const { rows } = await compare([bare, limit, ...contenders])
+  const bareAsync = rows.filter(({ name }) => /^limit\/bare-async/.test(name))
+  const renamed = bareAsync.map((row) => ({
+    ...row,
+    name: row.name.replace('limit', 'kronicler-parent'),
+  }))
+  return { rows: [...rows, ...renamed] }
 }
 
 /** A tool that slows down the whole process, or is not there. */
@@ -117,14 +143,9 @@ async function heap(all: Contender[]): Promise<Measurements> {
   for (const contender of all.filter(wanted)) {
     progress(`heap: ${contender.who}`)
     rows.push(await measureHeap(contender))
-    await contender.close?.()
   }
+  for (const contender of all) await contender.close?.()
   return { rows }
-}
-
-/** No call may find the queue full: being refused takes other code. */
-function heapQueueCapacity(): number {
-  return 2 ** Math.ceil(Math.log2(2 * MAX_HEAP_CALLS))
 }
 
 function wanted({ who }: Contender): boolean {

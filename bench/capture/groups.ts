@@ -26,6 +26,10 @@ export const INSTALLED_ON_DEMAND: ReadonlySet<Group> = new Set<Group>([
 export const OWN_GROUPS = [
   'main',
   'heap',
+  'options',
+  'options-heap',
+  'parent',
+  'parent-heap',
   'sustained',
   'paced',
   'unpaced',
