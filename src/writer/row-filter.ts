@@ -11,6 +11,7 @@ import {
   clearDetails,
   createRowColumns,
   createRowDetails,
+  reserveRows,
   type RowColumns,
 } from '../database/format/rows.ts'
 import { MetricsAccumulator } from '../metrics/accumulator.ts'
@@ -50,6 +51,7 @@ export class RowFilter {
     const details = (kept.details ??= createRowDetails(rows.functionIds.length))
     clearDetails(details, 0, kept.count)
     kept.count = 0
+    reserveRows(kept, rows.count)
     for (let row = 0; row < rows.count; row++) {
       const weight = this.#weightOf(rows, row, slot, (first + row) | 0)
       if (weight > 0) copyRow(rows, row, kept, weight)
