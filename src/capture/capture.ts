@@ -4,7 +4,7 @@
  * mode.
  */
 import { kindOf } from '../internal/check-options.ts'
-import { createAttributeEncoder } from './attributes.ts'
+import { detailsIn } from './call-details.ts'
 import { callSiteOf } from './call-site.ts'
 import { captureClass, isClass } from './capture-class.ts'
 import { decorate, isDecoratorCall, type MemberWrapping } from './decorators.ts'
@@ -12,7 +12,7 @@ import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
 import type { OpenSpan } from './span.ts'
 import type { WrapCallback } from './wrap-callback.ts'
-import type { CallDetails, WrapDetailed } from './wrap-detailed.ts'
+import type { WrapDetailed } from './wrap-detailed.ts'
 import type { AnyFunction, IdAtFirstCall, Wrapping } from './wrap.ts'
 
 type Callable = (this: never, ...args: never[]) => unknown
@@ -79,7 +79,7 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   function wrappingFor(options: CaptureOptions, boundary: AnyFunction): MemberWrapping {
     let place: { known: string | undefined } | undefined
     const placeOnce = (): string | undefined => (place ??= { known: callSiteOf(boundary) }).known
-    const details = detailsOf(options)
+    const details = detailsIn(options)
 
     function create(fn: AnyFunction, backend: CaptureBackend, id: number | IdAtFirstCall) {
       return details === undefined ? backend.wrap(fn, id) : backend.wrapDetailed(fn, id, details)
@@ -154,28 +154,6 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   }
 
   return capture as Capture
-}
-
-/** What makes a wrapper of the detailed kind necessary; undefined: nothing. */
-function detailsOf(options: CaptureOptions): CallDetails | undefined {
-  const { attributes, isError, parent, redact } = options
-  if (attributes === undefined && isError === undefined && parent !== true) return undefined
-  if (attributes === undefined) return { isError, parent }
-  const encode = createAttributeEncoder({ redact: redact ?? true })
-  return {
-    isError,
-    parent,
-    attributes(args, { failed, value }) {
-      try {
-        const extracted = failed
-          ? attributes(args, undefined, value)
-          : attributes(args, value, undefined)
-        return extracted === undefined ? undefined : encode(extracted)
-      } catch {
-        return undefined // a broken extractor costs the attributes, not the call
-      }
-    },
-  }
 }
 
 /** `a`, or `t.a`: what a minifier leaves of `calculate`. */

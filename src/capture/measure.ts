@@ -5,6 +5,7 @@
 import { kindOf } from '../internal/check-options.ts'
 import { createAttributeEncoder } from './attributes.ts'
 import { callSiteOf } from './call-site.ts'
+import { detailsIn } from './call-details.ts'
 import type { CaptureBackend } from './capture.ts'
 import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
@@ -26,7 +27,7 @@ export interface Measure {
   record: (name: string, durationNs: number, options?: RecordOptions) => void
   captureCallback: {
     <F extends Callable>(fn: F, options?: CaptureOptions): F
-    <F extends Callable>(name: string, fn: F): F
+    <F extends Callable>(name: string, fn: F, options?: Omit<CaptureOptions, 'name'>): F
   }
 }
 
@@ -42,7 +43,7 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     const backend = activeBackend()
     if (backend === undefined) return fn === undefined ? SPAN_OF_NOTHING : fn()
     const id = backend.idOf(name)
-    return fn === undefined ? backend.openSpan(id) : backend.run(fn, id)
+    return fn === undefined ? backend.openSpan(id, encode) : backend.run(fn, id)
   }
 
   function record(name: string, durationNs: number, options: RecordOptions = {}): void {
@@ -61,19 +62,18 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     })
   }
 
-  function captureCallback(first: unknown, second?: unknown): unknown {
+  function captureCallback(first: unknown, second?: unknown, third?: unknown): unknown {
     const named = typeof first === 'string'
     const fn = named ? second : first
     assertFunction(fn)
-    const options = named
-      ? checkCaptureOptions({ name: first })
-      : checkCaptureOptions(second === undefined ? {} : second)
+    const given = checkCaptureOptions((named ? third : second) ?? {})
+    const options = named ? checkCaptureOptions({ ...given, name: first }) : given
     const backend = activeBackend()
     if (backend === undefined) return fn
     const boundary = captureCallback as AnyFunction
     const id = backend.idOf(options.name ?? nameOfFunction(fn, boundary))
     backend.describe(id, options, callSiteOf(boundary))
-    return backend.wrapCallback(fn, id)
+    return backend.wrapCallback(fn, id, detailsIn(options))
   }
 
   return { span, record, captureCallback } as Measure

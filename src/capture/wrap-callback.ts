@@ -4,32 +4,53 @@
  * first argument is an error.
  */
 import type { Producer } from '../queue/producer.ts'
+import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
 import { disguise } from './disguise.ts'
-import type { AnyFunction, WrapHooks } from './wrap.ts'
+import type { AnyFunction } from './wrap.ts'
 
-export type WrapCallback = <F extends AnyFunction>(fn: F, functionId: number) => F
+export type WrapCallback = <F extends AnyFunction>(
+  fn: F,
+  functionId: number,
+  details?: CallDetails,
+) => F
 
 const { apply } = Reflect
 
-export function createWrapCallback(producer: Producer, hooks: WrapHooks): WrapCallback {
-  const { begin, end, fail, hold, leave, endAsync, failAsync } = producer
+export function createWrapCallback(producer: Producer, hooks: DetailHooks): WrapCallback {
+  const { annotate, begin, end, fail, finish: finishAt, hold, leave, time } = producer
+  const { endAsync, failAsync } = producer
 
-  return function wrapCallback<F extends AnyFunction>(fn: F, functionId: number): F {
+  return function wrapCallback<F extends AnyFunction>(
+    fn: F,
+    functionId: number,
+    details?: CallDetails,
+  ): F {
     function callWithCallback(self: unknown, args: unknown[], callback: AnyFunction): unknown {
       const level = begin(functionId)
       const place = hold(level)
       let ended = false
 
       /** At the callback's first call, or when the function throws before. */
-      function finish(error: unknown): void {
+      function finish(error: unknown, result?: unknown): void {
         if (ended) return
         ended = true
-        if (error === undefined || error === null) endAsync(functionId, place)
+        if (details !== undefined) finishDetailed(error, result, details)
+        else if (error === undefined || error === null) endAsync(functionId, place)
         else failAsync(functionId, place, hooks.errorType(error))
       }
 
+      function finishDetailed(error: unknown, result: unknown, asked: CallDetails): void {
+        const endNs = time()
+        const failed = error !== undefined && error !== null
+        const outcome = { failed, value: failed ? error : result }
+        const errorType = errorTypeOf(asked, outcome, hooks)
+        const attributes = attributesOf(asked, args, outcome)
+        if (attributes !== undefined) annotate(NaN, attributes)
+        finishAt(functionId, place, endNs, true, errorType)
+      }
+
       function observed(this: unknown, ...results: unknown[]): unknown {
-        finish(results[0])
+        finish(results[0], results[1])
         return apply(callback, this, results as never[])
       }
       disguise(observed, callback)

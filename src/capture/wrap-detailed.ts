@@ -5,21 +5,13 @@
  * nanoseconds more. The user's functions run after the clock has been read, and nothing that they throw gets out.
  */
 /* eslint-disable prefer-rest-params -- as the plain wrapper has it: no formal parameters of its own */
-import { types } from 'node:util'
 import type { Producer } from '../queue/producer.ts'
 import type { AsyncParents, Ancestry } from './async-parents.ts'
+import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
 import { disguise, isConstructor } from './disguise.ts'
 import { isSettling } from './settling.ts'
 import { createSharing, type Outcome } from './share-outcome.ts'
-import type { AnyFunction, IdAtFirstCall, WrapHooks } from './wrap.ts'
-
-export interface CallDetails {
-  /** Text of a JSON object, from what the user's extractor has returned. Never throws. */
-  attributes?: ((args: unknown[], outcome: Outcome) => string | undefined) | undefined
-  /** What the user says that the outcome is. */
-  isError?: ((result: unknown, error: unknown) => unknown) | undefined
-  parent?: boolean | undefined
-}
+import type { AnyFunction, IdAtFirstCall } from './wrap.ts'
 
 export type WrapDetailed = <F extends AnyFunction>(
   fn: F,
@@ -29,12 +21,7 @@ export type WrapDetailed = <F extends AnyFunction>(
 
 const { apply, construct } = Reflect
 const UNKNOWN_ID = -1
-/** Of a result that `isError` takes for a failure and that is no error. */
-const FAILED_RESULT = '(result)'
-
-export interface DetailedHooks extends WrapHooks {
-  /** Id of an error type by its name. Never throws. */
-  errorTypeNamed(name: string): number
+export interface DetailedHooks extends DetailHooks {
   parents: AsyncParents
 }
 
@@ -42,23 +29,6 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
   const { begin, park, annotate, finish, time } = producer
   const { off, parents } = hooks
   const shareOutcome = createSharing()
-
-  /** @returns id of the error's type, 0 if the call has not failed */
-  function errorTypeOf(details: CallDetails, { failed, value }: Outcome): number {
-    let counts = failed
-    if (details.isError !== undefined) {
-      try {
-        const { isError } = details
-        counts = Boolean(failed ? isError(undefined, value) : isError(value, undefined))
-      } catch {
-        // a broken function of the user's: what was thrown stays a failure, what was returned none
-      }
-    }
-    if (!counts) return 0
-    return failed || types.isNativeError(value)
-      ? hooks.errorType(value)
-      : hooks.errorTypeNamed(FAILED_RESULT)
-  }
 
   return function wrapDetailed<F extends AnyFunction>(
     fn: F,
@@ -116,8 +86,8 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       ancestry: Ancestry | undefined,
     ): void {
       const childrenNs = ancestry?.leave(endNs, asynchronous) ?? NaN
-      const errorType = errorTypeOf(details, outcome)
-      const attributes = details.attributes?.(Array.from(args), outcome)
+      const errorType = errorTypeOf(details, outcome, hooks)
+      const attributes = attributesOf(details, Array.from(args), outcome)
       if (attributes !== undefined || !Number.isNaN(childrenNs)) annotate(childrenNs, attributes)
       finish(functionId, place, endNs, asynchronous, errorType)
     }

@@ -289,3 +289,48 @@ describe.each([
     expect(attempt).toThrow(name)
   })
 })
+
+describe('captureCallback', () => {
+  test("takes attributes and isError, from the callback's arguments", () => {
+    const { captureCallback, taken } = fakeRecorder()
+    const read = captureCallback(
+      'read',
+      (path: string, done: (error: Error | null, text?: string) => void) => {
+        if (path === '') done(new RangeError('empty'))
+        else done(null, `text of ${path}`)
+      },
+      {
+        attributes: ([path], text, error) => ({ path, text, failed: error !== undefined }),
+        isError: (text, error) => error !== undefined || text === 'text of bad',
+      },
+    )
+    for (const path of ['a', '', 'bad']) read(path, () => undefined)
+    expect(taken().map(({ attributes, error }) => [error, attributes])).toEqual([
+      [undefined, { path: 'a', text: 'text of a', failed: false }],
+      ['RangeError', { path: '', failed: true }],
+      ['(result)', { path: 'bad', text: 'text of bad', failed: false }],
+    ])
+  })
+})
+
+describe('span and record', () => {
+  test('store attributes', () => {
+    const { record, span, taken } = fakeRecorder()
+    const work = span('work')
+    work.setAttributes({ step: 1, token: 'abc' })
+    work.setAttributes({ step: 2 })
+    work.end()
+    work.setAttributes({ step: 3 })
+    const failing = span('failing')
+    failing.setAttributes({ n: 1 })
+    failing.fail(new TypeError('x'))
+    record('measured', 5, { attributes: { queue: 'mail' } })
+    record('plain', 5)
+    expect(taken().map(({ name, attributes }) => [name, attributes])).toEqual([
+      ['work', { step: 2, token: '[redacted]' }],
+      ['failing', { n: 1 }],
+      ['measured', { queue: 'mail' }],
+      ['plain', undefined],
+    ])
+  })
+})

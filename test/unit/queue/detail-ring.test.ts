@@ -8,7 +8,7 @@ import {
 } from '../../../src/queue/layout.ts'
 
 function setUp() {
-  const sizes = { names: 64, slab: 64, controls: 64, callTree: 64 }
+  const sizes = { names: 64, slab: 64, controls: 64, rules: 64, callTree: 64 }
   const memory = createSharedMemory(1024, sizes, undefined)
   return { memory, ring: new DetailRing(memory, 2), reader: new DetailRing(memory, 2) }
 }
