@@ -59,7 +59,7 @@ export const WRITER_STATE = {
   folderUnsynced: 11, // 1: a name was created since the folder was synced
   dictionaryUnsynced: 12, // 1: written since it was synced
   walUnsynced: 13, // 1: likewise
-  walTorn: 14, // 1: a failed write may have left bytes behind the last frame
+  walTorn: 14, // 1: a write that failed, or a thread that died in it, may have left bytes behind the last frame
   dictionaryTorn: 15, // 1: likewise
   countersWritten: 16, // records written to the counters file
 } as const
@@ -444,13 +444,10 @@ export class DirectoryWriter {
     const descriptor = state[file.descriptor]!
     const end = state[file.sizeBytes]!
     state[file.unsynced] = 1
-    try {
-      writeAt(this.#files, descriptor, kernels.u8, from, sizeBytes, end)
-    } catch (error) {
-      state[file.torn] = 1
-      throw error
-    }
+    state[file.torn] = 1 // until it is known to be whole: the write may fail, and the thread may die in it
+    writeAt(this.#files, descriptor, kernels.u8, from, sizeBytes, end)
     state[file.sizeBytes] = end + sizeBytes
+    state[file.torn] = 0
   }
 
   /** Removes what a failed write left behind the last frame: a shorter frame over it would leave a rest. */

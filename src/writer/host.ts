@@ -7,8 +7,12 @@ import { Worker } from 'node:worker_threads'
 import { KroniclerError, type ErrorCode } from '../errors.ts'
 import { later, nowMs } from '../internal/time.ts'
 import {
+  FAILED_DRAINS,
   FOLD_SEQUENCE,
+  headWord,
   LOCK,
+  SLOT_COUNT,
+  tailWord,
   WRITER,
   WRITER_CLOSED,
   WRITER_CLOSING,
@@ -26,6 +30,9 @@ const CLOSE_TIMEOUT_MS = 60_000
 const RETRY_MS = 1000
 const FIRST_RESTART_MS = 1000
 const LONGEST_RESTART_MS = 60_000
+/** Rows in a log that nobody seals: the largest `segmentRows`. */
+const MOST_ROWS_IN_LOG = 4_194_304
+const SLOTS = Array.from({ length: SLOT_COUNT }, (_, slot) => slot)
 
 type Message = { ready: true } | { code: ErrorCode; message: string }
 
@@ -86,33 +93,41 @@ export class WriterHost extends WriterRemote {
   }
 
   /**
-   * While there is no background thread yet, the rows are stored here: a few milliseconds in a quarter of a ring. While the
+   * While there is no background thread, the rows are stored here: a few milliseconds in a quarter of a ring. While the
    * process exits too: the thread is about to be stopped.
    */
   override relieve(): void {
     if (this.#exiting) this.drainNow()
-    else if (this.status === 'idle') this.#drainHere(0)
+    else if (this.#standsIn) this.#drainHere(0)
     else super.relieve()
   }
 
   override get storing(): boolean {
-    return super.storing || (this.status === 'idle' && this.#lastError === undefined)
+    return super.storing || (this.#standsIn && Atomics.load(this.control, FAILED_DRAINS) === 0)
+  }
+
+  /**
+   * There is no background thread yet, or it has died. Nobody seals then, so at some size of the log rows are refused until
+   * the thread is back.
+   */
+  get #standsIn(): boolean {
+    if (this.status === 'idle') return true
+    return this.status === 'failed' && (this.#writer.directory?.walRows ?? 0) < MOST_ROWS_IN_LOG
   }
 
   /** Stores everything that is queued, by this thread. Never throws. */
   drainNow(): void {
     this.#retryAtMs = 0
     if (this.status === 'closed') this.#discard()
-    else if (!this.#drainHere(EXIT_LOCK_TIMEOUT_MS)) {
-      const message = 'the log is busy: calls could not be stored before the process ended'
-      this.#report(new KroniclerError('KRONICLER_IO', message))
-    }
+    else if (!this.#drainHere(EXIT_LOCK_TIMEOUT_MS)) this.#reportBusy()
   }
 
   /** The same, and from now on by this thread only. */
   drainAtExit(): void {
     this.#exiting = true
-    this.drainNow()
+    this.#retryAtMs = 0
+    if (this.status === 'closed') this.#discard()
+    else if (!this.#drainHere(EXIT_LOCK_TIMEOUT_MS)) this.#drainByForce()
   }
 
   /** Has the background thread store and seal everything and end, and closes the files. */
@@ -136,7 +151,8 @@ export class WriterHost extends WriterRemote {
       })
     }
     this.#retryAtMs = 0
-    this.#drainHere(EXIT_LOCK_TIMEOUT_MS) // what other threads have queued since, or the background thread could not store
+    // what other threads have queued since, or the background thread could not store
+    if (!this.#drainHere(EXIT_LOCK_TIMEOUT_MS)) this.#drainByForce()
     Atomics.store(this.control, WRITER, WRITER_CLOSED)
     this.#writer.exclusively(EXIT_LOCK_TIMEOUT_MS, () => this.#writer.directory?.close())
     this.#discard()
@@ -158,19 +174,46 @@ export class WriterHost extends WriterRemote {
 
   protected override hasten(): void {
     if (this.status === 'running' || this.status === 'closing') this.wake()
-    else this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+    else {
+      this.#retryAtMs = 0 // somebody waits for it
+      this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+    }
   }
 
-  /** @returns false if another thread kept the lock; a failure is reported and counts as done */
+  /**
+   * Stores what is queued at this moment; threads that go on recording are not waited for.
+   *
+   * @returns false if another thread kept the lock; a failure is reported and counts as done
+   */
   #drainHere(timeoutMs: number): boolean {
     if (nowMs() < this.#retryAtMs) return true
+    const heads = SLOTS.map((slot) => Atomics.load(this.control, headWord(slot)))
+    const queued = (): boolean =>
+      SLOTS.some((slot) => ((heads[slot]! - Atomics.load(this.control, tailWord(slot))) | 0) > 0)
     try {
-      return this.#writer.drain(timeoutMs) !== undefined
+      return this.#writer.drain(timeoutMs, queued) !== undefined
     } catch (error) {
       this.#retryAtMs = nowMs() + RETRY_MS
       this.#report(toKroniclerError(error))
       return true
     }
+  }
+
+  /** The background thread keeps the lock: it is dead, which this thread has not been told yet, or its disk hangs. */
+  #drainByForce(): void {
+    void this.#worker?.terminate() // it runs no more code of ours, even if its write returns
+    try {
+      this.#writer.seize()
+    } catch (error) {
+      this.#report(toKroniclerError(error))
+      return
+    }
+    if (!this.#drainHere(0)) this.#reportBusy()
+  }
+
+  #reportBusy(): void {
+    const message = 'the log is busy: calls could not be stored before the process ended'
+    this.#report(new KroniclerError('KRONICLER_IO', message))
   }
 
   /** What threads have queued since the files were closed is counted as dropped. */

@@ -15,9 +15,10 @@ import {
   droppedDetails,
   droppedRows,
   FILTERED_COUNTER,
+  FOLD_SEQUENCE,
   type SharedMemory,
 } from '../queue/layout.ts'
-import { acquire, release } from '../queue/lock.ts'
+import { acquire, release, releaseDead } from '../queue/lock.ts'
 import { NAME_FUNCTION, NameLog, OVERFLOW_ID, RESERVED_IDS } from '../queue/name-log.ts'
 import { monotonicNs } from '../queue/time-source.ts'
 import { isClockTied, tieClock } from './clock.ts'
@@ -114,6 +115,17 @@ export class QueueWriter {
       this.#drain.storeNames()
       account.writeRow(this.#openDirectory(), { ...interval, functionId })
     })
+  }
+
+  /**
+   * Takes the lock from a thread that will never release it, and goes on in a log of its own: what that thread was writing
+   * ends in the old one, whole or torn, and rows that are in both are read once.
+   *
+   * @throws {KroniclerError} KRONICLER_IO
+   */
+  seize(): void {
+    releaseDead(this.#control, LOCK, FOLD_SEQUENCE, Atomics.load(this.#control, LOCK))
+    this.exclusively(0, () => this.directory?.rotate())
   }
 
   /** Runs `work` while no other thread drains. @returns undefined if another thread kept the lock */

@@ -36,14 +36,16 @@ export class WriterRemote {
   }
 
   /**
-   * Waits until `queued` says that no row is queued any more.
+   * Waits until `queued` says that no row is queued any more. Where storing has failed before it is tried once more.
    *
    * @returns false if rows could not be stored; why has been reported
    */
   async flush(queued: () => boolean): Promise<boolean> {
     const deadline = nowMs() + FLUSH_TIMEOUT_MS
+    const failedBefore = Atomics.load(this.control, FAILED_DRAINS)
     while (queued()) {
-      if (nowMs() > deadline || Atomics.load(this.control, FAILED_DRAINS) > 0) return false
+      if (nowMs() > deadline || Atomics.load(this.control, FAILED_DRAINS) > failedBefore)
+        return false
       this.hasten()
       if (queued()) await sleep(1)
     }

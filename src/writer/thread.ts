@@ -49,6 +49,7 @@ const account = new SelfAccounting(setup.memory, now)
 const writer = new QueueWriter(setup, threadId, loadKernels)
 const controlFollower = new ControlFollower(setup, writer.names, threadId)
 
+let lastWake = 0
 let retryAtMs = 0
 let retryMs = FIRST_RETRY_MS
 let tending: Promise<void> | undefined
@@ -195,6 +196,7 @@ function tieClockExclusively(): void {
 /** Stores and seals what there is. Threads that go on recording meanwhile are not waited for. */
 async function finish(): Promise<void> {
   await tending
+  retryAtMs = 0
   drain()
   const { directory } = writer
   if (directory === undefined) return
@@ -234,6 +236,8 @@ async function run(): Promise<void> {
   parentPort!.postMessage({ ready: true })
   for (;;) {
     const wake = Atomics.load(control, WAKE)
+    if (wake !== lastWake) retryAtMs = 0 // somebody waits for rows to be stored: no matter when that failed
+    lastWake = wake
     const startedNs = now()
     const busy = drain()
     if (busy) busyNs += now() - startedNs

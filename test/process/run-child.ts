@@ -2,6 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
+/** The runtime that is tested: this one, or one of test/compat. */
+const NODE = process.env['KRONICLER_TEST_NODE'] ?? process.execPath
+
 export interface ChildResult {
   code: number | null
   signal: NodeJS.Signals | null
@@ -21,7 +24,7 @@ export async function runChild(
   },
 ): Promise<ChildResult> {
   const file = fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
-  const command = [process.execPath, ...(options.nodeArgs ?? []), file, ...args]
+  const command = [NODE, ...(options.nodeArgs ?? []), file, ...args]
   const limit = options.fileSizeLimitKiB
   if (limit !== undefined) {
     // the shell's unit is 512 bytes

@@ -8,6 +8,7 @@ import {
   WRITER_STATE_LENGTH,
 } from '../../../src/database/directory-writer.ts'
 import { encodeDictionaryEntry } from '../../../src/database/format/dictionary.ts'
+import { nodeFiles, type FileLayer } from '../../../src/database/file.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'
 import { readFolder, readNames, sortRows, type IdRow } from '../../support/read-folder.ts'
 
@@ -77,6 +78,27 @@ describe('a writer folder', () => {
       first.append(toColumns(someRows(1)), { slot: 0, slotSequence: 8 })
     }).toThrow(expect.objectContaining({ code: 'KRONICLER_CLOSED' }))
     first.close()
+  })
+
+  test('a thread that dies in the middle of a write leaves nothing that others stumble over', () => {
+    const state = new Float64Array(new SharedArrayBuffer(8 * WRITER_STATE_LENGTH))
+    let atDeath: Float64Array | undefined
+    const files: FileLayer = {
+      ...nodeFiles,
+      write: (...args) => {
+        const written = nodeFiles.write(...args)
+        atDeath = state.slice()
+        return written
+      },
+    }
+    const dying = DirectoryWriter.create(root, { state, files })
+    dying.append(toColumns(someRows(4)), { slot: 0, slotSequence: 0 })
+    dying.append(toColumns(someRows(500, 4)), { slot: 0, slotSequence: 4 })
+    state.set(atDeath!) // the bytes are in the file, and nothing that the thread would have done then
+    const survivor = DirectoryWriter.attach(dying.path, { state })
+    survivor.append(toColumns(someRows(3, 1000)), { slot: 1, slotSequence: 0 })
+    expect(readFolder(survivor.path)).toEqual([...someRows(4), ...someRows(3, 1000)])
+    survivor.close()
   })
 
   test('takes rows written twice once, also across two logs', async () => {
