@@ -130,3 +130,27 @@ const found: Metrics | undefined = getMetrics('x')
 for (const [name, { p99Ns }] of metrics()) Math.max(name.length, p99Ns)
 
 export { CapturedMap, factory, found, identity, load, named, one, tagged, taken, two, withOptions }
+
+// what options are given is typed by the function, where it is known
+const typed = capture(async (id: number, name?: string) => ({ id, name }), {
+  attributes: ([id, name], result, error) => {
+    assertTrue<Equal<typeof id, number>>()
+    assertTrue<Equal<typeof name, string | undefined>>()
+    assertTrue<Equal<typeof result, { id: number; name: string | undefined } | undefined>>()
+    assertTrue<Equal<typeof error, unknown>>()
+    return { id }
+  },
+  isError: (result) => result?.id === 0,
+})
+assertTrue<Equal<ReturnType<typeof typed>, Promise<{ id: number; name: string | undefined }>>>()
+capture('typed', (text: string) => text.length, {
+  attributes: ([text], length) => ({ text, length: (length ?? 0) + 1 }),
+  sample: 0.5,
+  slowerThan: '5ms',
+  parent: true,
+})
+capture({ attributes: (args) => ({ first: args[0] }) })((n: number) => n)
+// @ts-expect-error -- the function takes no string
+capture((n: number) => n, { attributes: ([n]) => n.toUpperCase() })
+// @ts-expect-error -- no such option
+capture((n: number) => n, { sampling: 1 })
