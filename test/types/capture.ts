@@ -132,17 +132,17 @@ for (const [name, { p99Ns }] of metrics()) Math.max(name.length, p99Ns)
 export { CapturedMap, factory, found, identity, load, named, one, tagged, taken, two, withOptions }
 
 // what options are given is typed by the function, where it is known
-const typed = capture(async (id: number, name?: string) => ({ id, name }), {
+const _typed = capture(async (id: number, name?: string) => ({ id, name }), {
   attributes: ([id, name], result, error) => {
     assertTrue<Equal<typeof id, number>>()
     assertTrue<Equal<typeof name, string | undefined>>()
     assertTrue<Equal<typeof result, { id: number; name: string | undefined } | undefined>>()
     assertTrue<Equal<typeof error, unknown>>()
-    return { id }
+    return { id, name, result, error }
   },
   isError: (result) => result?.id === 0,
 })
-assertTrue<Equal<ReturnType<typeof typed>, Promise<{ id: number; name: string | undefined }>>>()
+assertTrue<Equal<ReturnType<typeof _typed>, Promise<{ id: number; name: string | undefined }>>>()
 capture('typed', (text: string) => text.length, {
   attributes: ([text], length) => ({ text, length: (length ?? 0) + 1 }),
   sample: 0.5,
