@@ -5,7 +5,7 @@
  */
 import type { Producer } from '../queue/producer.ts'
 import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
-import { disguise } from './disguise.ts'
+import { disguise, imitate, isConstructor, targetOf } from './disguise.ts'
 import type { AnyFunction } from './wrap.ts'
 
 export type WrapCallback = <F extends AnyFunction>(
@@ -14,7 +14,14 @@ export type WrapCallback = <F extends AnyFunction>(
   details?: CallDetails,
 ) => F
 
-const { apply } = Reflect
+/** What the wrapper was called with. */
+interface Call {
+  self: unknown
+  args: unknown[]
+  newTarget: AnyFunction | undefined
+}
+
+const { apply, construct } = Reflect
 
 export function createWrapCallback(producer: Producer, hooks: DetailHooks): WrapCallback {
   const { annotate, begin, end, fail, finish: finishAt, hold, leave, time } = producer
@@ -25,7 +32,7 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
     functionId: number,
     details?: CallDetails,
   ): F {
-    function callWithCallback(self: unknown, args: unknown[], callback: AnyFunction): unknown {
+    function callWithCallback({ self, args, newTarget }: Call, callback: AnyFunction): unknown {
       const level = begin(functionId)
       const place = hold(level)
       let ended = false
@@ -49,14 +56,20 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
         finishAt(functionId, place, endNs, true, errorType)
       }
 
-      function observed(this: unknown, ...results: unknown[]): unknown {
-        finish(results[0], results[1])
-        return apply(callback, this, results as never[])
+      // a method, which has no prototype of its own: the callback may have none
+      // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
+      const { observed } = {
+        observed(this: unknown, ...results: unknown[]): unknown {
+          finish(results[0], results[1])
+          return apply(callback, this, results as never[])
+        },
       }
-      disguise(observed, callback)
+      imitate(observed, callback)
       args[args.lastIndexOf(callback)] = observed
       try {
-        return apply(fn, self, args as never[])
+        return newTarget === undefined
+          ? apply(fn, self, args as never[])
+          : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
       } catch (error) {
         finish(error)
         throw error
@@ -66,10 +79,13 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
     }
 
     /** Called without a callback it is a function like any other. */
-    function callPlain(self: unknown, args: unknown[]): unknown {
+    function callPlain({ self, args, newTarget }: Call): unknown {
       const level = begin(functionId)
       try {
-        const result = apply(fn, self, args as never[])
+        const result: unknown =
+          newTarget === undefined
+            ? apply(fn, self, args as never[])
+            : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
         end(functionId, level)
         return result
       } catch (error) {
@@ -78,14 +94,36 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
       }
     }
 
-    const wrapper = function (this: unknown, ...args: unknown[]): unknown {
-      if (hooks.off[functionId] === 1) return apply(fn, this, args as never[])
-      const callback = args.findLast((arg) => typeof arg === 'function')
-      return callback === undefined
-        ? callPlain(this, args)
-        : callWithCallback(this, args, callback as AnyFunction)
+    function callUnrecorded({ self, args, newTarget }: Call): unknown {
+      return newTarget === undefined
+        ? apply(fn, self, args as never[])
+        : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
     }
-    disguise(wrapper, fn)
-    return wrapper as unknown as F
+
+    /** For a function that can be a constructor. */
+    function constructible(this: unknown, ...args: unknown[]): unknown {
+      const call = { self: this, args, newTarget: new.target as AnyFunction | undefined }
+      if (hooks.off[functionId] === 1) return callUnrecorded(call)
+      const callback = callbackIn(args)
+      return callback === undefined ? callPlain(call) : callWithCallback(call, callback)
+    }
+
+    /** For one that cannot. */
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
+    const { plain } = {
+      plain(this: unknown, ...args: unknown[]): unknown {
+        const call = { self: this, args, newTarget: undefined }
+        if (hooks.off[functionId] === 1) return callUnrecorded(call)
+        const callback = callbackIn(args)
+        return callback === undefined ? callPlain(call) : callWithCallback(call, callback)
+      },
+    }
+
+    const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
+    return disguise(wrapper, fn)
   }
+}
+
+function callbackIn(args: unknown[]): AnyFunction | undefined {
+  return args.findLast((arg): arg is AnyFunction => typeof arg === 'function')
 }

@@ -8,7 +8,7 @@
 import type { Producer } from '../queue/producer.ts'
 import type { AsyncParents, Ancestry } from './async-parents.ts'
 import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
-import { disguise, isConstructor } from './disguise.ts'
+import { disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
 import { createSharing, type Outcome } from './share-outcome.ts'
 import type { AnyFunction, IdAtFirstCall } from './wrap.ts'
@@ -41,7 +41,7 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       const invoke = (): unknown =>
         newTarget === undefined
           ? apply(fn, self, args as never)
-          : construct(fn, args as never, newTarget === wrapper ? fn : newTarget)
+          : construct(fn, args as never, targetOf(newTarget, wrapper, fn))
       if (functionId === UNKNOWN_ID) functionId = (id as IdAtFirstCall)(self)
       if (off[functionId] === 1) return invoke()
       const ancestry = details.parent === true ? parents.enter(functionId) : undefined
@@ -104,7 +104,6 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
     }
 
     const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
-    disguise(wrapper, fn)
-    return wrapper as F
+    return disguise(wrapper, fn)
   }
 }

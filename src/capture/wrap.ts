@@ -12,7 +12,7 @@
 /* eslint-disable prefer-rest-params -- see above */
 import { types } from 'node:util'
 import type { Producer } from '../queue/producer.ts'
-import { copyOwnProperties, disguise, isConstructor } from './disguise.ts'
+import { copyOwnProperties, disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
 import { createSharing } from './share-outcome.ts'
 
@@ -101,7 +101,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       if (off[functionId] === 1) {
         return newTarget === undefined
           ? apply(fn, this, arguments as never)
-          : construct(fn, arguments as never, newTarget === wrapper ? fn : newTarget)
+          : construct(fn, arguments as never, targetOf(newTarget, wrapper, fn))
       }
       const level = begin(functionId)
       let result: unknown
@@ -109,7 +109,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         result =
           newTarget === undefined
             ? apply(fn, this, arguments as never)
-            : construct(fn, arguments as never, newTarget === wrapper ? fn : newTarget)
+            : construct(fn, arguments as never, targetOf(newTarget, wrapper, fn))
       } catch (error) {
         fail(functionId, level, hooks.errorType(error))
         throw error
@@ -144,8 +144,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     }
 
     const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
-    disguise(wrapper, fn)
-    return wrapper as F
+    return disguise(wrapper, fn)
   }
 
   return { wrap, run }
