@@ -19,13 +19,16 @@ import {
 } from '../queue/layout.ts'
 import { acquireBriefly, beginChange, endChange, release } from '../queue/lock.ts'
 import { viewTimes, type Times } from '../queue/time-source.ts'
-import { nowMs } from '../internal/time.ts'
+import { nowMs, sleep } from '../internal/time.ts'
 import type { Metrics } from '../types.ts'
 
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
 const TIMES_PER_RECORD = RECORD_SIZE_BYTES / 8
 /** A fold takes some microseconds; a reader that has waited this long reads what there is. */
 const PATIENCE_MS = 50
+/** Refused calls that a thread keeps until it can count them: others may count theirs, or one has died in doing so. */
+const MOST_WAITING = 65_536
+const ATTEMPTS = 1000
 
 export class LiveMetrics {
   readonly #control: Int32Array
@@ -36,6 +39,9 @@ export class LiveMetrics {
   readonly #refused: MetricsSlab
   readonly #accumulator = new MetricsAccumulator()
   readonly #owner: number
+  /** Refused calls that came while another thread was counting its own. */
+  #waiting: { functionId: number; durationNs: number; failed: boolean }[] = []
+  #scheduled = false
 
   constructor(memory: SharedMemory, maxFunctions: number, threadId: number) {
     this.#control = new Int32Array(memory.control)
@@ -47,19 +53,54 @@ export class LiveMetrics {
     this.#owner = threadId + 1
   }
 
-  /** Counts a call that is not stored. Wait-free but for other threads that do the same at the same time. */
+  /** Counts a call that is not stored. Never waits: while other threads do the same it counts the call a little later. */
   addRefused(functionId: number, durationNs: number, failed: boolean): void {
-    const held = acquireBriefly(this.#control, REFUSED_LOCK, this.#owner)
-    if (!held) return // a thread was terminated in here: the call is in the dropped counter all the same
+    if (this.#waiting.length === 0 && acquireBriefly(this.#control, REFUSED_LOCK, this.#owner)) {
+      this.#change(() => {
+        this.#refused.fold(functionId, durationNs, failed)
+      })
+      return
+    }
+    // a call beyond the limit is in the dropped counter all the same
+    if (this.#waiting.length < MOST_WAITING) this.#waiting.push({ functionId, durationNs, failed })
+    if (!this.#addWaiting() && !this.#scheduled) this.#schedule(ATTEMPTS)
+  }
+
+  /** @returns whether none is waiting any more */
+  #addWaiting(): boolean {
+    if (this.#waiting.length === 0) return true
+    if (!acquireBriefly(this.#control, REFUSED_LOCK, this.#owner)) return false
+    this.#change(() => {
+      for (const call of this.#waiting) {
+        this.#refused.fold(call.functionId, call.durationNs, call.failed)
+      }
+    })
+    this.#waiting = []
+    return true
+  }
+
+  /** The lock is held. */
+  #change(work: () => void): void {
     beginChange(this.#control, REFUSED_SEQUENCE)
-    this.#refused.fold(functionId, durationNs, failed)
+    work()
     endChange(this.#control, REFUSED_SEQUENCE)
     release(this.#control, REFUSED_LOCK)
+  }
+
+  /** Keeps the thread alive for it, a second at most. */
+  #schedule(attempts: number): void {
+    this.#scheduled = attempts > 0
+    if (!this.#scheduled) return
+    void sleep(1).then(() => {
+      if (this.#addWaiting()) this.#scheduled = false
+      else this.#schedule(attempts - 1)
+    })
   }
 
   /** Metrics of the function with this id; undefined if there are no calls. */
   read(id: number): Metrics | undefined {
     const deadline = nowMs() + PATIENCE_MS
+    this.#addWaiting()
     let whole: boolean
     do whole = this.#tryRead(id)
     while (!whole && nowMs() < deadline)
