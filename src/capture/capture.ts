@@ -45,8 +45,12 @@ export interface CaptureDecorator {
 }
 
 export interface Capture extends CaptureDecorator {
-  <F extends Callable | Class>(fn: F, options: CaptureOptions): F
-  <F extends Callable | Class>(name: string, fn: F, options?: Omit<CaptureOptions, 'name'>): F
+  <F extends Callable | Class>(fn: F, options: CaptureOptions<NoInfer<F>>): F
+  <F extends Callable | Class>(
+    name: string,
+    fn: F,
+    options?: Omit<CaptureOptions<NoInfer<F>>, 'name'>,
+  ): F
   (nameOrOptions?: string | CaptureOptions): CaptureDecorator
 }
 

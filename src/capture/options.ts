@@ -6,7 +6,8 @@ import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import { parseDurationNs } from '../internal/duration.ts'
 import { oneInOf } from '../internal/sampling.ts'
 
-export interface CaptureOptions {
+/** @typeParam F the function that the options are for, if it is known; else arguments and result are unknown */
+export interface CaptureOptions<F = unknown> {
   name?: string // under which the calls are recorded (default: the function's own, or Class.method)
   skip?: readonly (string | symbol)[] // of a class: methods that are not captured (default: none)
   /**
@@ -14,17 +15,26 @@ export interface CaptureOptions {
    * can say. Secrets are blotted out and long values cut. Never called in the time that is measured; what it throws is
    * ignored. Default: nothing is stored.
    */
-  attributes?: AttributeExtractor
+  attributes?: AttributeExtractor<F>
   redact?: Redaction // attributes that are blotted out: by the usual names of secrets, none, or these names too (default true)
   /** Whether the call has failed, in place of "it threw or rejected": `(result) => result.status >= 500`. */
-  isError?: (result: unknown, error: unknown) => unknown
+  isError?: (result: ResultOf<F> | undefined, error: unknown) => unknown
   slowerThan?: number | string // shorter calls are counted in the metrics only: '5ms', or milliseconds (default 0)
   sample?: number // share of the calls to store, above 0 and at most 1; failed and slow ones are always stored (default 1)
   parent?: boolean // knows its caller across `await`, and its callees know it (default false: from the stack only)
 }
 
 /** `error` is what was thrown or rejected, and `result` is then undefined. */
-export type AttributeExtractor = (args: unknown[], result: unknown, error: unknown) => unknown
+export type AttributeExtractor<F = unknown> = (
+  args: ArgumentsOf<F>,
+  result: ResultOf<F> | undefined,
+  error: unknown,
+) => unknown
+
+type ArgumentsOf<F> = F extends (this: never, ...args: infer A) => unknown ? A : unknown[]
+
+/** What an async function's promise is fulfilled with. */
+type ResultOf<F> = F extends (this: never, ...args: never[]) => infer R ? Awaited<R> : unknown
 
 export type Redaction = boolean | readonly string[]
 

@@ -81,17 +81,19 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
     /** Called without a callback it is a function like any other. */
     function callPlain({ self, args, newTarget }: Call): unknown {
       const level = begin(functionId)
+      let result: unknown
       try {
-        const result: unknown =
+        result =
           newTarget === undefined
             ? apply(fn, self, args as never[])
             : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
-        end(functionId, level)
-        return result
       } catch (error) {
+        producer.stack.top = level - 1
         fail(functionId, level, hooks.errorType(error))
         throw error
       }
+      end(functionId, level)
+      return result
     }
 
     function callUnrecorded({ self, args, newTarget }: Call): unknown {

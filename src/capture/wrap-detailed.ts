@@ -26,7 +26,7 @@ export interface DetailedHooks extends DetailHooks {
 }
 
 export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): WrapDetailed {
-  const { begin, park, annotate, finish, time } = producer
+  const { begin, park, annotate, finish, stack, time } = producer
   const { off, parents } = hooks
   const shareOutcome = createSharing()
 
@@ -46,35 +46,41 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       if (off[functionId] === 1) return invoke()
       const ancestry = details.parent === true ? parents.enter(functionId) : undefined
       const level = begin(functionId)
-      let result: unknown
+      let outcome: Outcome
       try {
-        result = ancestry === undefined ? invoke() : ancestry.run(invoke)
+        const value: unknown = ancestry === undefined ? invoke() : ancestry.run(invoke)
+        outcome = { failed: false, value }
       } catch (error) {
-        end(level, false, { failed: true, value: error }, args, ancestry)
-        throw error
+        outcome = { failed: true, value: error }
       }
-      if (!isSettling(result)) {
-        end(level, false, { failed: false, value: result }, args, ancestry)
-        return result
+      stack.top = level - 1
+      let result = outcome.value
+      try {
+        result = finishCall(level, outcome, args, ancestry)
+      } catch {
+        stack.lost++ // no stack left for what comes after the call
       }
-      const place = park(level)
-      ancestry?.detach()
-      return shareOutcome(result, (outcome) => {
-        endAt(place, true, time(), outcome, args, ancestry)
-      })
+      if (outcome.failed) throw outcome.value
+      return result
     }
 
-    function end(
+    /** @returns what the caller gets */
+    function finishCall(
       level: number,
-      asynchronous: boolean,
       outcome: Outcome,
       args: IArguments,
       ancestry: Ancestry | undefined,
-    ): void {
+    ): unknown {
       const endNs = time()
       const place = park(level)
       ancestry?.detach()
-      endAt(place, asynchronous, endNs, outcome, args, ancestry)
+      if (!outcome.failed && isSettling(outcome.value)) {
+        return shareOutcome(outcome.value, (settled) => {
+          endAt(place, true, time(), settled, args, ancestry)
+        })
+      }
+      endAt(place, false, endNs, outcome, args, ancestry)
+      return outcome.value
     }
 
     function endAt(

@@ -6,6 +6,9 @@
  * The wrapper calls the function by `Reflect.apply(fn, this, arguments)` in strict mode: no copy of the arguments, no
  * Proxy, no generated code. It catches and rethrows, to learn the error's class; the error and its stack are untouched.
  *
+ * At the end of the stack the wrapper's own calls may be one too many, where the function's were not: nothing of that gets
+ * out, and what could not be recorded is counted.
+ *
  * Its two forms repeat the same lines on purpose: handed to a common helper, `arguments` becomes an object of 64 bytes on
  * every call; used where it stands, it is never made.
  */
@@ -39,7 +42,7 @@ const { apply, construct } = Reflect
 const UNKNOWN_ID = -1
 
 export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
-  const { begin, end, fail, park, endAsync, failAsync } = producer
+  const { begin, end, fail, park, endAsync, failAsync, stack } = producer
   const { off } = hooks
   const shareOutcome = createSharing()
 
@@ -76,11 +79,21 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     try {
       result = fn()
     } catch (error) {
-      fail(functionId, level, hooks.errorType(error))
+      stack.top = level - 1
+      try {
+        fail(functionId, level, hooks.errorType(error))
+      } catch {
+        stack.lost++
+      }
       throw error
     }
     if (isSettling(result)) return settleShared(result, functionId, level) as T
-    end(functionId, level)
+    try {
+      end(functionId, level)
+    } catch {
+      stack.top = level - 1
+      stack.lost++
+    }
     return result
   }
 
@@ -111,13 +124,23 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
             ? apply(fn, this, arguments as never)
             : construct(fn, arguments as never, targetOf(newTarget, wrapper, fn))
       } catch (error) {
-        fail(functionId, level, hooks.errorType(error))
+        stack.top = level - 1
+        try {
+          fail(functionId, level, hooks.errorType(error))
+        } catch {
+          stack.lost++
+        }
         throw error
       }
       if (alwaysPromise || isSettling(result)) {
         return settleResult(result as Promise<unknown>, functionId, level)
       }
-      end(functionId, level)
+      try {
+        end(functionId, level)
+      } catch {
+        stack.top = level - 1
+        stack.lost++
+      }
       return result
     }
 
@@ -132,13 +155,23 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         try {
           result = apply(fn, this, arguments as never)
         } catch (error) {
-          fail(functionId, level, hooks.errorType(error))
+          stack.top = level - 1
+          try {
+            fail(functionId, level, hooks.errorType(error))
+          } catch {
+            stack.lost++
+          }
           throw error
         }
         if (alwaysPromise || isSettling(result)) {
           return settleResult(result as Promise<unknown>, functionId, level)
         }
-        end(functionId, level)
+        try {
+          end(functionId, level)
+        } catch {
+          stack.top = level - 1
+          stack.lost++
+        }
         return result
       },
     }

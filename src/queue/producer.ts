@@ -57,7 +57,19 @@ export interface ProducerHooks {
   refused(functionId: number, durationNs: number, failed: boolean): void
 }
 
+/** Captured calls under way on the thread's stack. */
+export interface CallStack {
+  /**
+   * Level of the innermost one; 0: none. Whoever catches what a captured function throws stores the level below before
+   * anything else: at the end of the stack even the call of `fail` is one too many, and a level would stay for ever.
+   */
+  top: number
+  /** Calls that could not be recorded for want of stack, to be counted as refused. */
+  lost: number
+}
+
 export interface Producer {
+  readonly stack: CallStack
   /** Starts timing. @returns the call's level, for the matching end */
   begin: (functionId: number) => number
   /** Ends the call begun at `level`. */
@@ -130,7 +142,7 @@ export function createProducer(
   let starts = createTimes(INITIAL_LEVELS, clockOrigin)
   let startWords = new Uint32Array(starts.buffer)
   let callers = new Uint32Array(INITIAL_LEVELS) // function whose call it is
-  let top = 0
+  const stack: CallStack = { top: 0, lost: 0 }
   let levelLimit = 0 // 0: not started
   // calls in flight, by place
   let inFlight = createTimes(INITIAL_IN_FLIGHT, clockOrigin)
@@ -145,19 +157,19 @@ export function createProducer(
   let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
 
   function begin(functionId: number): number {
-    const level = top + 1
+    const level = stack.top + 1
     if (level >= levelLimit) deepen(level)
     callers[level] = functionId
     starts[level] = now()
     // last: a stack overflow in here leaves the stack as it was
-    top = level
+    stack.top = level
     return level
   }
 
   function end(functionId: number, level: number): void {
     const i = head
     const above = level - 1
-    top = above
+    stack.top = above
     if (i === limit) {
       writeSync(functionId, level, 0, now())
       return
@@ -175,7 +187,7 @@ export function createProducer(
   }
 
   function fail(functionId: number, level: number, errorType: number): void {
-    top = level - 1
+    stack.top = level - 1
     writeSync(functionId | FAILED_BIT, level, errorType, now())
   }
 
@@ -187,7 +199,7 @@ export function createProducer(
 
   function park(level: number): number {
     const place = hold(level)
-    top = level - 1
+    stack.top = level - 1
     return place
   }
 
@@ -203,16 +215,16 @@ export function createProducer(
   }
 
   function resume(functionId: number, place: number): number {
-    const level = top + 1
+    const level = stack.top + 1
     if (level >= levelLimit) deepen(level)
     callers[level] = functionId
     starts[level] = inFlight[place]!
-    top = level
+    stack.top = level
     return level
   }
 
   function leave(level: number): void {
-    top = level - 1
+    stack.top = level - 1
   }
 
   function endAsync(functionId: number, place: number): void {
@@ -275,6 +287,7 @@ export function createProducer(
     const endNs = now()
     const failed = errorType === 0 ? 0 : FAILED_BIT
     const startNs = endNs - asTime(durationNs, clockOrigin)
+    const { top } = stack
     const parent = callers[top]! | (Math.min(top, MAX_DEPTH) << DEPTH_SHIFT)
     const start = startNs < 0 ? asTime(0, clockOrigin) : startNs
     write(functionId | failed, parent, startWords[top << 1]!, 0, errorType, start, endNs)
@@ -339,6 +352,12 @@ export function createProducer(
     }
   }
 
+  function countLost(): void {
+    const { lost } = stack
+    stack.lost = 0
+    for (let call = 0; call < lost; call++) refused()
+  }
+
   function isFailing(): boolean {
     return (
       Atomics.load(control, WRITER) === WRITER_FAILED || Atomics.load(control, FAILED_DRAINS) > 0
@@ -355,6 +374,7 @@ export function createProducer(
 
   /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
   function makeRoom(): boolean {
+    countLost()
     if (mode === 'refuse' || Atomics.load(control, WRITER) === WRITER_CLOSED) return false
     if (pendingRows() >= quarter) hooks.pressure()
     const pending = pendingRows() < capacity ? pendingRows() : waitForRoom()
@@ -426,6 +446,7 @@ export function createProducer(
   }
 
   return {
+    stack,
     begin,
     end,
     fail,
@@ -441,7 +462,7 @@ export function createProducer(
     setRoot: (functionId) => {
       callers[0] = functionId
     },
-    current: () => callers[top]!,
+    current: () => callers[stack.top]!,
     record,
     writeThrough() {
       if (mode === 'queue') mode = 'write-through'

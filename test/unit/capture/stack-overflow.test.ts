@@ -1,0 +1,36 @@
+import { describe, expect, test } from 'vitest'
+import { fakeRecorder } from './fake-recorder.ts'
+
+const FORMS = [
+  ['plain', {}],
+  ['with attributes', { attributes: (args: unknown[]) => ({ first: args[0] }) }],
+] as const
+
+describe.each(FORMS)('at the end of the stack a function captured %s', (_, options) => {
+  test("leaves nothing behind: later calls have their depth, and the error is the engine's", () => {
+    const { capture, taken } = fakeRecorder()
+    const leaf = capture('leaf', (n: number) => n, options)
+    const probe = capture('probe', () => 1)
+    function recurse(n: number): number {
+      return leaf(n) + recurse(n + 1)
+    }
+    for (let attempt = 0; attempt < 100; attempt++) {
+      expect(() => recurse(0)).toThrow(RangeError)
+      taken()
+      probe()
+      expect(taken().map(({ name, depth, parent }) => [name, depth, parent])).toEqual([
+        ['probe', 0, undefined],
+      ])
+    }
+  })
+
+  test('that recurses without end throws what it would have thrown', () => {
+    const { capture, taken } = fakeRecorder()
+    const recurse: () => number = capture('recurse', () => recurse() + 1, options)
+    const probe = capture('probe', () => 1)
+    expect(recurse).toThrow(RangeError)
+    taken()
+    probe()
+    expect(taken()[0]).toMatchObject({ depth: 0, parent: undefined })
+  })
+})
