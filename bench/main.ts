@@ -14,6 +14,8 @@ const SUITES: Record<string, () => Promise<Suite>> = {
   ingest: async () => (await import('./ingest.ts')).ingestSuite,
   storage: async () => (await import('./storage.ts')).storageSuite,
   query: async () => (await import('./query.ts')).querySuite,
+  service: async () => (await import('./service.ts')).serviceSuite,
+  soak: async () => (await import('./soak.ts')).soakSuite,
 }
 
 const HELP = `Usage: npm run bench -- <suite> [options]
@@ -23,13 +25,16 @@ Suites
   ingest    rows per second into the database
   storage   bytes a row takes, everything counted
   query     how long questions take
+  service   what capturing costs a web service under load
+  soak      whether memory grows over very many calls
 
 Options
   --json FILE      write the result there, too; in a folder it is named after date and suite
   --rows N[,N]     rows of the database, such as 100k,10M (default: the suite's own)
   --sets A[,B]     data sets, of A, B and C (ingest, storage; default all)
-  --rounds N       how often everything is measured (capture: 200, ingest: 3)
-  --seconds N      how long one question is asked of one contender (query: 3)
+  --calls N        calls to make (soak: 200M)
+  --rounds N       how often everything is measured (capture: 200, ingest: 3, service: 6)
+  --seconds N      how long one question is asked of one contender, or load lasts (query, service: 3)
   --skip WHO[,..]  contenders to leave out
   --dir FOLDER     where data is written (default: the system's temporary folder)
   --help
@@ -60,6 +65,7 @@ async function main(): Promise<void> {
   }
   const options: SuiteOptions = {
     rows: list(values.rows)?.map((text) => count(text, 'rows')),
+    calls: values.calls === undefined ? undefined : count(values.calls, 'calls'),
     sets: list(values.sets)?.map(setName),
     rounds: values.rounds === undefined ? undefined : count(values.rounds, 'rounds'),
     seconds: values.seconds === undefined ? undefined : count(values.seconds, 'seconds'),
@@ -79,6 +85,7 @@ function parseCommandLine() {
       options: {
         json: { type: 'string' },
         rows: { type: 'string' },
+        calls: { type: 'string' },
         sets: { type: 'string' },
         rounds: { type: 'string' },
         seconds: { type: 'string' },

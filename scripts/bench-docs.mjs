@@ -67,6 +67,7 @@ with the same baselines.`,
         'kronicler-slower-than/',
         "with `slowerThan: '1ms'`: metrics count all calls, no row is stored",
       ],
+      ['kronicler-off/', 'switched off by `control` while the program runs: nothing is recorded'],
       ['hdr-histogram-js/', 'two clock reads, recorded in an HDR histogram with three digits'],
       [
         'tracing-channel/',
@@ -144,6 +145,33 @@ more than two clock reads: it needs a promise of its own to see the function's p
     ],
   },
   {
+    suite: 'service',
+    title: 'What it costs a web service',
+    text: `A web shop on Fastify (products from a template, search, orders as JSON; two to seven measured functions a request), driven by
+autocannon from another process, everybody in turn. \`requests\` is how many it answers to 16 connections that ask again
+as soon as they are answered; \`cpu\` and the latencies at full load are of the same time. \`p50\` and \`p99\` are of requests
+that come one by one. In brackets the ratio to the bare application, the median of those of each round.`,
+    notes: [
+      ['kronicler/', 'with default options'],
+      [
+        'kronicler-parent/',
+        'with `parent: true` on every function, so that it knows who called, as spans do',
+      ],
+      [
+        'otel/',
+        'active spans of OpenTelemetry around the same functions, batched to an exporter that does nothing',
+      ],
+    ],
+    tables: [
+      pivot({ corner: '', lines: 'what', whats: /^(?!dropped)/, cell: withRatio }),
+      list({ names: /\/dropped$/, heading: ['not stored', ''] }),
+    ],
+    rowNotes: [
+      ['bare/cpu', 'processor time of all threads for a request, the background thread included'],
+      ['bare/loop-delay-p99', 'how late the event loop was, 99th percentile'],
+    ],
+  },
+  {
     suite: 'ingest',
     title: 'Rows per second into the database',
     text: `One thread, from columns in memory until everything is on the disk and the database is closed. Kronicler syncs
@@ -168,6 +196,21 @@ errors, sum, extremes, mean, deviation and five quantiles over a random range of
 without); \`open\` is opening the database and the first answer. DuckDB uses all cores, the others one. SQLite
 has indexes on function and start, on start, and on duration. Kronicler's quantiles are within 0.55 %, DuckDB's are exact.`,
     tables: [pivot({ corner: 'ms: median (p99)', lines: 'what', cell: withP99, best: Math.min })],
+  },
+  {
+    suite: 'soak',
+    title: 'Does memory grow?',
+    text: `Calls of every kind (sync, nested, async, failing, with attributes, spans), as fast as all of them can be stored; then the
+same program without Kronicler. Memory is sampled two hundred times, after collecting garbage; growth is the median slope of
+all pairs of samples (Theil and Sen) after the first quarter. A wrong count fails the run.`,
+    tables: [pivot({ corner: '', lines: 'what', cell: inWords })],
+    rowNotes: [
+      ['kronicler/heap-growth', "of the application's heap, in bytes for a million calls"],
+      [
+        'kronicler/rss-growth',
+        "the same of the process's resident memory, which the collector of the background thread's heap moves up and down",
+      ],
+    ],
   },
 ]
 
@@ -245,8 +288,9 @@ function notMeasured({ notMeasured: all = {} }) {
 function origin({ suite, machine, commit, date, versions }) {
   const { cpu, cores, memoryGb, node, os } = machine
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
+  const list = peers.length === 0 ? '' : `; ${peers.join(', ')}`
   return `\`npm run bench -- ${suite}\`, ${date.slice(0, 10)}, commit ${commit}; ${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node},
-${os}; ${peers.join(', ')}.`
+${os}${list}.`
 }
 
 /**
@@ -320,6 +364,11 @@ function withP99(/** @type {Row} */ { value, p99 }) {
   return p99 === undefined ? digits(value) : `${digits(value)} (${digits(p99)})`
 }
 
+function withRatio(/** @type {Row} */ row) {
+  const text = inWords({ ...row, ratio: undefined, p99: undefined })
+  return row.ratio === undefined ? text : `${text} (${digits(row.ratio)} ×)`
+}
+
 /** A figure by itself, as the README shows it. @param {Row} row */
 function inWords(row) {
   const { value, unit, ratio, p99, n } = row
@@ -335,6 +384,7 @@ function inWords(row) {
     case 'rows/s':
       return `${digits(value / 1e6)} million`
     case 'rows':
+    case 'spans':
       return `${digits(value)} of ${digits(n)}`
     case 'ms':
       return p99 === undefined

@@ -22,7 +22,7 @@ import { measureSustained } from './sustained.ts'
 import { measureUnpaced } from './unpaced.ts'
 
 /** Those that leave the functions without them as fast as they are. */
-const OPTIONS = ['attributes', 'sample', 'slower-than'] as const
+const OPTIONS = ['attributes', 'sample', 'slower-than', 'off'] as const
 
 /** Rows of the queue while memory is measured: being refused takes other code. */
 const HEAP_QUEUE = 2 ** Math.ceil(Math.log2(2 * MAX_HEAP_CALLS))

@@ -8,6 +8,7 @@ import type { Measurements } from './result.ts'
 
 export interface SuiteOptions {
   rows: number[] | undefined // sizes of the databases; undefined: the suite's own
+  calls: number | undefined // to make; undefined: the suite's own
   sets: string[] | undefined // names of data sets
   rounds: number | undefined // how often everything is measured
   seconds: number | undefined // for how long a question is asked of one contender

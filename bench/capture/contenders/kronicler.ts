@@ -30,7 +30,7 @@ export async function kronicler(directory: string, options: Options = {}): Promi
   }
 }
 
-export type Variant = 'attributes' | 'parent' | 'sample' | 'slower-than'
+export type Variant = 'attributes' | 'parent' | 'sample' | 'slower-than' | 'off'
 
 /**
  * Ourselves with some of the options that cost or save something, in one process and through one queue; the first has
@@ -42,7 +42,7 @@ export async function kroniclerWithOptions(
   options: Options = {},
 ): Promise<Contender[]> {
   const plain = await kronicler(directory, options)
-  const { capture, health } = await import('kronicler')
+  const { capture, control, health } = await import('kronicler')
   const variant = (who: Variant, captureOptions: CaptureOptions): Contender => ({
     who: `kronicler-${who}`,
     wrap: (subject, name) => capture(subject, { ...captureOptions, name: `${who}.${name}` }),
@@ -60,6 +60,8 @@ export async function kroniclerWithOptions(
     parent: variant('parent', { parent: true }),
     sample: variant('sample', { sample: 0.01 }),
     'slower-than': variant('slower-than', { slowerThan: '1ms' }),
+    off: variant('off', {}),
   }
+  control('off.*', { enabled: false })
   return [plain, ...variants.map((who) => all[who])]
 }
