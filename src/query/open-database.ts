@@ -82,8 +82,7 @@ class EmbeddedDatabase implements Database {
         addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
         if (this.#accumulator.calls === 0) continue
         const name = names[functionNumber]!
-        const definedAt = places.get(name)
-        all.push({ function: name, definedAt, ...this.#accumulator.toStats(plan, range) })
+        all.push(this.#accumulator.toFunctionStats(name, places.get(name), plan, range))
       }
       return all.sort((a, b) => b.sumNs - a.sumNs || (a.function < b.function ? -1 : 1))
     })

@@ -99,6 +99,17 @@ describe('tables', () => {
     expect(at(30)[0]).toContain('calls')
   })
 
+  test('have extra columns only while nothing else has to give way', () => {
+    const more: Column[] = [...columns, { title: 'extra', align: 'left', isExtra: true }]
+    const cells = rows.map((row) => [...row, 'beside'])
+    const whole = displayWidth(layOut(more, cells, { width: Infinity })[1]!)
+    expect(layOut(more, cells, { width: whole })[0]).toContain('extra')
+    expect(layOut(more, cells, { width: whole - 2 })).toEqual(
+      layOut(columns, rows, { width: whole - 2 }),
+    )
+    expect(layOut(more, cells, { width: 40 })).toEqual(layOut(columns, rows, { width: 40 }))
+  })
+
   test('fit whatever the names are', () => {
     const cell = fc.string({ unit: 'grapheme' }).map(printable)
     fc.assert(
