@@ -96,11 +96,12 @@ export class CallTotals implements CallSummary {
   }
 }
 
-const FIELDS = 10
+const FIELDS = 9
 
-/** Summaries of many sets, ten doubles each: objects would take four times the memory. */
+/** Summaries of many sets, nine doubles each: objects would take four times the memory. */
 export class CallSummaries {
   readonly #numbers: Float64Array
+  #childrenNs: Float64Array | undefined // only if it is not 0 everywhere, as it mostly is
 
   constructor(count: number) {
     this.#numbers = new Float64Array(FIELDS * count)
@@ -117,8 +118,11 @@ export class CallSummaries {
     numbers[at++] = from.minNs
     numbers[at++] = from.maxNs
     numbers[at++] = from.firstUs
-    numbers[at++] = from.lastUs
-    numbers[at] = from.childrenNs
+    numbers[at] = from.lastUs
+    if (from.childrenNs !== 0 || this.#childrenNs !== undefined) {
+      this.#childrenNs ??= new Float64Array(numbers.length / FIELDS)
+      this.#childrenNs[index] = from.childrenNs
+    }
   }
 
   get(index: number, into: CallSummary): void {
@@ -132,8 +136,8 @@ export class CallSummaries {
     into.minNs = numbers[at++]!
     into.maxNs = numbers[at++]!
     into.firstUs = numbers[at++]!
-    into.lastUs = numbers[at++]!
-    into.childrenNs = numbers[at]!
+    into.lastUs = numbers[at]!
+    into.childrenNs = this.#childrenNs?.[index] ?? 0
   }
 
   firstUs(index: number): number {

@@ -5,6 +5,7 @@
  * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
 import type { CallSummary } from './call-totals.ts'
+import type { ChunkDetails } from './format/details-page.ts'
 import type { ErrorRows, LongDurations } from './format/pages.ts'
 
 /** Durations of a chunk, until the next load from the same database. */
@@ -13,18 +14,7 @@ export interface LoadedDurations {
   longs: LongDurations | undefined
 }
 
-/** What else is known of the rows of a chunk, until the next load from the same database. */
-export interface ChunkDetails {
-  contexts: Uint32Array | undefined // [rowCount], see format/call-context.ts; undefined: all 0
-  childrenNs: Float64Array | undefined // [rowCount]; undefined: all 0
-  attributes: RowAttributes
-}
-
-/** Attributes by row of the chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
-export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]> {
-  readonly size: number
-  get(row: number): Uint8Array | undefined
-}
+export type { ChunkDetails }
 
 export const NO_DETAILS: ChunkDetails = {
   contexts: undefined,
@@ -46,6 +36,7 @@ export interface ChunkSource {
   readonly errorCounts: Uint32Array
   readonly weights: Uint32Array // calls that each row of the chunk stands for, 1 .. MAX_WEIGHT
   readonly hasDetails: Uint8Array // 1: detailsOf gives more than the defaults
+  childrenSumNs(chunk: number): number // of all rows of the chunk; a double
 
   /** Group g is all chunks of one function with one weight: [firstChunks[g], firstChunks[g + 1]). */
   readonly groupCount: number

@@ -1,9 +1,11 @@
 /**
  * @module database/clustered-rows
- * The rows of a log in the order of a segment: by function id, then by start, then by arrival.
+ * The rows of a log in the order of a segment: by function id, then by weight, then by start, then by arrival.
  *
- * Counting sort by function, straight from the frames' bytes, then a sort by start within each function.
+ * Counting sort by function, straight from the frames' bytes, then a sort by start within each function. If some frame
+ * has details, every row carries its number with it through the sort, by which its details are found.
  */
+import { ArrivedDetails } from './arrived-details.ts'
 import type { FileBytes } from './format/file-bytes.ts'
 import type { SlotSequences } from './format/slot-sequences.ts'
 import {
@@ -19,10 +21,12 @@ import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
 import { sortRows } from './sort-rows.ts'
+import { splitByWeight } from './split-by-weight.ts'
 
-/** Rows [first, end) belong to one function. */
+/** Rows [first, end) belong to one function and have one weight. */
 export interface FunctionRows {
   functionId: number
+  weight: number
   first: number
   end: number
 }
@@ -50,7 +54,8 @@ export class ClusteredRows {
   rowCount = 0
   minStartUs = 0 // both 0 without rows
   maxStartUs = 0
-  functions: FunctionRows[] = []
+  functions: FunctionRows[] = [] // a function whose rows have several weights stands in it as often
+  details: ArrivedDetails | undefined // undefined: all rows have the defaults
   // f64[rowCount], f64[rowCount] and u16[rowCount] in the kernels' memory
   startsUs = 0
   durationsNs = 0
@@ -76,15 +81,19 @@ export class ClusteredRows {
   ): void {
     this.#table.fill(0)
     this.#map.clear()
-    const skips = positions.map((position) => {
+    const skips: number[] = []
+    let hasDetails = false
+    for (const position of positions) {
       const frame = readWalFrame(file, position)
-      return slots.take(frame)
-    })
+      if (frame.details !== undefined) hasDetails = true
+      skips.push(slots.take(frame))
+    }
     positions.forEach((position, i) => {
       this.#count(functionIdsOf(this.#kernels, readWalFrame(file, position)), skips[i]!)
       progress.tick()
     })
     this.#place()
+    this.details = hasDetails ? new ArrivedDetails(this.rowCount) : undefined
     this.#views = undefined
     this.startsUs = this.#starts.reserve(8 * this.rowCount)
     this.durationsNs = this.#durations.reserve(8 * this.rowCount)
@@ -111,7 +120,7 @@ export class ClusteredRows {
     this.functions = []
     let first = 0
     const add = (functionId: number, count: number) => {
-      this.functions.push({ functionId, first, end: first + count })
+      this.functions.push({ functionId, weight: 1, first, end: first + count })
       first += count
     }
     const table = this.#table
@@ -135,6 +144,7 @@ export class ClusteredRows {
     else this.#scatterNarrow(frame, skip)
     const { f64, u16 } = kernels
     const positions = this.#positions
+    this.details?.add(kernels, frame, skip, positions)
     forEachLong(kernels, frame, (row, durationNs) => {
       if (row >= skip) f64[this.durationsNs / 8 + positions[row]!] = durationNs
     })
@@ -187,17 +197,42 @@ export class ClusteredRows {
   }
 
   #sort(progress: Progress): void {
+    if (this.details !== undefined) this.#splitFunctions(this.details, progress)
     let minUs = Infinity
     let maxUs = -Infinity
     for (const { first, end } of this.functions) {
       const { durationsNs, errorTypes, startsUs } = this.columns()
-      sortRows({ startsUs, durationsNs, tags: errorTypes }, first, end)
+      const tags = this.details?.arrivals ?? errorTypes
+      sortRows({ startsUs, durationsNs, tags }, first, end)
       minUs = Math.min(minUs, startsUs[first]!)
       maxUs = Math.max(maxUs, startsUs[end - 1]!)
       progress.tick()
     }
+    if (this.details !== undefined) this.#placeErrors(this.details)
     this.minStartUs = this.rowCount > 0 ? minUs : 0
     this.maxStartUs = this.rowCount > 0 ? maxUs : 0
+  }
+
+  /** Puts each function's rows in the order of their weights. */
+  #splitFunctions({ arrivals, weights }: ArrivedDetails, progress: Progress): void {
+    const functions: FunctionRows[] = []
+    for (const { functionId, first, end } of this.functions) {
+      const { durationsNs, startsUs } = this.columns()
+      const columns = { startsUs, durationsNs, tags: arrivals }
+      splitByWeight(columns, weights, first, end, (weight, runFirst, runEnd) => {
+        functions.push({ functionId, weight, first: runFirst, end: runEnd })
+      })
+      progress.tick()
+    }
+    this.functions = functions
+  }
+
+  /** Numbers were sorted in the place of error types, which now go where their rows went. */
+  #placeErrors({ arrivals, errorTypes }: ArrivedDetails): void {
+    const columns = this.columns()
+    arrivals.forEach((arrival, row) => {
+      columns.errorTypes[row] = errorTypes[arrival]!
+    })
   }
 
   /** The columns as views, which live until the kernels' memory grows. */

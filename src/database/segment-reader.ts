@@ -23,6 +23,7 @@ import {
   type ChunkShape,
   type ErrorRows,
 } from './format/pages.ts'
+import { decodeDetailsPage } from './format/details-page.ts'
 import {
   decodeSegmentDirectory,
   type Extents,
@@ -40,12 +41,18 @@ import type { ReaderContext } from './reader-context.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 const IDS = 2 ** 32
+const WORD = 2 ** 32
 
 /** Regions with pages, for the keys of the extent cache. */
 const DURATIONS = 0
 const STARTS = 1
 const ERRORS = 2
-const REGIONS = 3
+const DETAILS = 3
+const REGIONS = 4
+
+/** Of all segments without details: one for each chunk of the largest. */
+let ones = new Uint32Array(0)
+let zeros = new Uint8Array(0)
 
 export class SegmentReader implements ChunkSource {
   readonly path: string
@@ -86,7 +93,7 @@ export class SegmentReader implements ChunkSource {
     try {
       const { sizeBytes } = context.files.fstat(this.#descriptor)
       this.header = this.#readHeader(sizeBytes, interval)
-      const footer = this.#readFooter(sizeBytes)
+      const footer = this.#readFooter(sizeBytes, this.header)
       const { offset, sizeBytes: directorySize } = footer.directory
       this.#directory = decodeSegmentDirectory(
         this.#read(offset, directorySize),
@@ -102,8 +109,11 @@ export class SegmentReader implements ChunkSource {
       this.minDurationsNs = directory.minDurationsNs
       this.maxDurationsNs = directory.maxDurationsNs
       this.errorCounts = directory.errorCounts
-      this.weights = new Uint32Array(this.chunkCount).fill(1)
-      this.hasDetails = new Uint8Array(this.chunkCount)
+      this.weights = directory.details?.weights ?? onesOf(this.chunkCount)
+      this.hasDetails =
+        directory.details === undefined
+          ? zerosOf(this.chunkCount)
+          : Uint8Array.from(directory.details.pageSizes, (sizeBytes) => (sizeBytes > 0 ? 1 : 0))
       this.firstChunks = firstChunksOf(directory.functionIds, this.weights)
       this.groupCount = this.firstChunks.length - 1
       this.#histograms = this.#loadHistograms(footer.histograms)
@@ -142,7 +152,7 @@ export class SegmentReader implements ChunkSource {
     into.squaredDeviations = directory.squaredDeviations[chunk]!
     into.minNs = this.minDurationsNs[chunk]!
     into.maxNs = this.maxDurationsNs[chunk]!
-    into.childrenNs = 0
+    into.childrenNs = this.childrenSumNs(chunk)
     into.firstUs = this.minStartsUs[chunk]!
     into.lastUs = this.maxStartsUs[chunk]!
   }
@@ -192,15 +202,40 @@ export class SegmentReader implements ChunkSource {
     })
   }
 
-  detailsOf(_chunk: number): ChunkDetails | undefined {
-    return NO_DETAILS
+  childrenSumNs(chunk: number): number {
+    const { details } = this.#directory
+    if (details === undefined) return 0
+    return details.childrenSumsHigh[chunk]! * WORD + details.childrenSumsLow[chunk]!
+  }
+
+  detailsOf(chunk: number): ChunkDetails | undefined {
+    const { details, detailsExtents } = this.#directory
+    if (details === undefined || detailsExtents === undefined) return NO_DETAILS
+    const sizeBytes = details.pageSizes[chunk]!
+    if (sizeBytes === 0) return NO_DETAILS
+    const context = this.#context
+    const key = this.#id * IDS + chunk
+    if (context.loadedDetails?.key === key) return context.loadedDetails.value
+    const durationsNs = this.#exactDurationsOf(chunk)
+    if (durationsNs === undefined) return undefined
+    return this.#decode(() => {
+      const offset = details.pageOffsets[chunk]!
+      const page = this.#page(DETAILS, detailsExtents, chunk, offset, sizeBytes)
+      const sumNs = this.childrenSumNs(chunk)
+      const value = decodeDetailsPage(page, durationsNs, sumNs, context.gaps, (decode) =>
+        this.#decode(decode),
+      )
+      context.loadedDetails = { key, value }
+      return value
+    })
   }
 
   close(): void {
     const { arena, cache, files } = this.#context
     arena.give(this.#histograms)
-    const { durationExtents, startExtents, errorExtents } = this.#directory
-    ;[durationExtents, startExtents, errorExtents].forEach(({ count }, region) => {
+    const { durationExtents, startExtents, errorExtents, detailsExtents } = this.#directory
+    ;[durationExtents, startExtents, errorExtents, detailsExtents].forEach((extents, region) => {
+      const count = extents?.count ?? 0
       for (let extent = 0; extent < count; extent++) cache.delete(this.#cacheKey(region, extent))
     })
     files.close(this.#descriptor)
@@ -222,10 +257,9 @@ export class SegmentReader implements ChunkSource {
     return header
   }
 
-  #readFooter(sizeBytes: number) {
-    return decodeSegmentFooter(
-      this.#read(sizeBytes - SEGMENT_FOOTER_SIZE_BYTES, SEGMENT_FOOTER_SIZE_BYTES),
-    )
+  #readFooter(sizeBytes: number, { hasDetails }: SegmentHeader) {
+    const offset = sizeBytes - SEGMENT_FOOTER_SIZE_BYTES
+    return decodeSegmentFooter(this.#read(offset, SEGMENT_FOOTER_SIZE_BYTES), hasDetails)
   }
 
   #read(offset: number, sizeBytes: number): FileBytes {
@@ -293,6 +327,19 @@ export class SegmentReader implements ChunkSource {
     return totals
   }
 
+  #exactDurationsOf(chunk: number): Float64Array | undefined {
+    const durations = this.durationsOf(chunk)
+    if (durations === undefined) return undefined
+    const { longs, pointer } = durations
+    const { u32 } = this.#context.kernels
+    const first = pointer / 4
+    const durationsNs = Float64Array.from(u32.subarray(first, first + this.rowCounts[chunk]!))
+    longs?.rows.forEach((row, i) => {
+      durationsNs[row] = longs.durationsNs[i]!
+    })
+    return durationsNs
+  }
+
   #shapeOf(chunk: number): ChunkShape {
     return {
       rowCount: this.rowCounts[chunk]!,
@@ -354,4 +401,14 @@ export class SegmentReader implements ChunkSource {
   #cacheKey(region: number, extent: number): number {
     return (this.#id * IDS + extent) * REGIONS + region
   }
+}
+
+function onesOf(count: number): Uint32Array {
+  if (ones.length < count) ones = new Uint32Array(count).fill(1)
+  return ones.subarray(0, count)
+}
+
+function zerosOf(count: number): Uint8Array {
+  if (zeros.length < count) zeros = new Uint8Array(count)
+  return zeros.subarray(0, count)
 }

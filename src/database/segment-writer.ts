@@ -35,16 +35,18 @@ import { CHUNK_FLAG_LONG, START_CODEC_PFOR, START_CODEC_VARINT } from './format/
 import type { Kernels } from './kernels/kernels.ts'
 import { SPARSE_HISTOGRAM_MAX_BYTES } from './kernels/sizes.ts'
 import type { Progress } from './progress.ts'
+import { SegmentDetails } from './segment-details.ts'
 import { SegmentOutput } from './segment-output.ts'
 
 const WORD = 2 ** 32
 
-/** Rows [first, first + count) of the clustered rows. */
+/** Rows [first, first + count) of the clustered rows: some of one function and weight, or all. */
 interface Chunk {
+  functionId: number
   first: number
   count: number
-  isLastOfFunction: boolean
-  hasSiblings: boolean // its function has other chunks
+  isLastOfGroup: boolean
+  hasSiblings: boolean // its group has other chunks
 }
 
 interface PageRegion {
@@ -60,9 +62,10 @@ export class SegmentWriter {
   readonly #saturated: number // u32[MAX_CHUNK_ROWS + 128]: durations
   readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
   readonly #histogram: number // u32[BUCKET_COUNT], zero between chunks
-  readonly #total: number // the same of a function, zero between functions
+  readonly #total: number // the same of a group, zero between groups
   readonly #sparse: number // a sparse histogram
   readonly #aggregate: number // f64 sum, u32 minimum, u32 maximum
+  readonly #details: SegmentDetails
   readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
   #chunkHistograms = new Bytes()
   #totalHistograms = new Bytes()
@@ -77,6 +80,7 @@ export class SegmentWriter {
     this.#total = kernels.allocate(4 * BUCKET_COUNT)
     this.#sparse = kernels.allocate(SPARSE_HISTOGRAM_MAX_BYTES)
     this.#aggregate = kernels.allocate(16)
+    this.#details = new SegmentDetails(kernels, this.#output, this.#gaps)
   }
 
   /**
@@ -95,8 +99,9 @@ export class SegmentWriter {
     const kernels = this.#kernels
     const output = this.#output
     const chunks = splitIntoChunks(rows)
-    const totalCount = chunks.filter((chunk) => chunk.hasSiblings && chunk.isLastOfFunction).length
-    const columns = createDirectoryColumns(chunks.length, totalCount)
+    const totalCount = chunks.filter((chunk) => chunk.hasSiblings && chunk.isLastOfGroup).length
+    const hasDetails = rows.details !== undefined
+    const columns = createDirectoryColumns(chunks.length, totalCount, hasDetails)
     output.begin(descriptor)
     const header = {
       sequenceLow: sequence,
@@ -105,17 +110,22 @@ export class SegmentWriter {
       minStartUs: rows.minStartUs,
       maxStartUs: rows.maxStartUs,
       firstRow,
+      hasDetails,
     }
     const at = output.reserve(SEGMENT_HEADER_SIZE_BYTES)
     encodeSegmentHeader(kernels, header, at)
     output.endPart(at + SEGMENT_HEADER_SIZE_BYTES)
 
-    fillFunctionIds(columns, rows, chunks)
+    chunks.forEach(({ functionId, count }, i) => {
+      columns.functionIds[i] = functionId
+      columns.rowCounts[i] = count
+    })
     const durations = this.#writeDurations(rows, chunks, columns, progress)
     const starts = this.#writeStarts(rows, chunks, columns, progress)
     const errors = this.#writeErrors(rows, chunks, columns, progress)
     const histograms = this.#writeHistograms(columns, progress)
-    this.#writeEnd(rows, columns, [durations, starts, errors, histograms])
+    const details = this.#writeDetails(rows, chunks, columns, progress)
+    this.#writeEnd(rows, columns, [durations, starts, errors, histograms], details)
     output.finish()
   }
 
@@ -133,7 +143,7 @@ export class SegmentWriter {
       const { durationsNs } = rows.columns()
       const long = this.#saturate(durationsNs, chunk, columns, i)
       if (chunk.count >= SUMMARY_MIN_ROWS) this.#summarise(durationsNs, chunk, columns, i, long)
-      if (chunk.hasSiblings && chunk.isLastOfFunction) {
+      if (chunk.hasSiblings && chunk.isLastOfGroup) {
         const sizeBytes = this.#kernels.histogramEncode(this.#total, this.#sparse, true)
         this.#totalHistograms.append(this.#kernels.u8, this.#sparse, sizeBytes)
         columns.totalHistogramSizes[totals++] = sizeBytes
@@ -321,11 +331,32 @@ export class SegmentWriter {
     return output.endRegion()
   }
 
+  #writeDetails(
+    rows: ClusteredRows,
+    chunks: readonly Chunk[],
+    columns: DirectoryColumns,
+    progress: Progress,
+  ): PageRegion | undefined {
+    const { details } = rows
+    if (details === undefined || columns.details === undefined) return undefined
+    for (const [i, { first, count }] of chunks.entries()) {
+      const { durationsNs } = rows.columns()
+      this.#details.writePage(details, durationsNs, first, count, columns.details, i, progress)
+    }
+    return this.#output.endRegion()
+  }
+
   /** The directory and the footer. */
-  #writeEnd(rows: ClusteredRows, columns: DirectoryColumns, pages: readonly PageRegion[]): void {
+  #writeEnd(
+    rows: ClusteredRows,
+    columns: DirectoryColumns,
+    pages: readonly PageRegion[],
+    details: PageRegion | undefined,
+  ): void {
     const kernels = this.#kernels
     const output = this.#output
     const extents = pages.map((page) => page.extents)
+    if (details !== undefined) extents.push(details.extents)
     const extentCount = extents.reduce((sum, list) => sum + list.checksums.length, 0)
     const bound = segmentDirectoryBound(columns, extentCount) + SEGMENT_FOOTER_SIZE_BYTES
     const at = output.reserve(bound)
@@ -337,9 +368,10 @@ export class SegmentWriter {
       starts: pages[1]!.region,
       errors: pages[2]!.region,
       histograms: pages[3]!.region,
+      details: details?.region,
       directory,
       chunkCount: columns.chunkCount,
-      functionCount: rows.functions.length,
+      functionCount: countFunctions(columns.functionIds),
       directoryChecksum,
     }
     const to = output.reserve(SEGMENT_FOOTER_SIZE_BYTES)
@@ -348,18 +380,19 @@ export class SegmentWriter {
   }
 }
 
-/** A function's rows in as few chunks as possible, of equal size give or take a row. */
+/** The rows of a function and weight in as few chunks as possible, of equal size give or take a row. */
 function splitIntoChunks(rows: ClusteredRows): Chunk[] {
   const chunks: Chunk[] = []
-  for (const { first, end } of rows.functions) {
+  for (const { functionId, first, end } of rows.functions) {
     const parts = Math.ceil((end - first) / MAX_CHUNK_ROWS)
     for (let part = 0; part < parts; part++) {
       const from = first + Math.floor(((end - first) * part) / parts)
       const to = first + Math.floor(((end - first) * (part + 1)) / parts)
       chunks.push({
+        functionId,
         first: from,
         count: to - from,
-        isLastOfFunction: part === parts - 1,
+        isLastOfGroup: part === parts - 1,
         hasSiblings: parts > 1,
       })
     }
@@ -367,17 +400,13 @@ function splitIntoChunks(rows: ClusteredRows): Chunk[] {
   return chunks
 }
 
-function fillFunctionIds(
-  columns: DirectoryColumns,
-  rows: ClusteredRows,
-  chunks: readonly Chunk[],
-): void {
-  let owner = 0
-  chunks.forEach((chunk, i) => {
-    while (rows.functions[owner]!.end <= chunk.first) owner++
-    columns.functionIds[i] = rows.functions[owner]!.functionId
-    columns.rowCounts[i] = chunk.count
-  })
+/** @param functionIds of the chunks, ascending */
+function countFunctions(functionIds: Uint32Array): number {
+  let count = 0
+  for (let i = 0; i < functionIds.length; i++) {
+    if (i === 0 || functionIds[i] !== functionIds[i - 1]) count++
+  }
+  return count
 }
 
 /** Bytes that grow. */

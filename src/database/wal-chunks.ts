@@ -35,6 +35,7 @@ export class WalChunks implements ChunkSource {
   readonly errorCounts: Uint32Array
   readonly weights: Uint32Array
   readonly hasDetails: Uint8Array
+  readonly #childrenSumsNs: Float64Array | undefined
   readonly groupCount: number
   readonly firstChunks: Uint32Array
   readonly chunkHistograms: Uint32Array
@@ -67,6 +68,7 @@ export class WalChunks implements ChunkSource {
     this.errorCounts = new Uint32Array(count)
     this.weights = new Uint32Array(count).fill(1)
     this.hasDetails = new Uint8Array(count)
+    this.#childrenSumsNs = this.#details === undefined ? undefined : new Float64Array(count)
     this.chunkHistograms = new Uint32Array(count)
     for (let chunk = 0; chunk < count; chunk++) this.#describe(chunk)
     this.firstChunks = firstChunksOf(this.functionIds, this.weights)
@@ -86,6 +88,10 @@ export class WalChunks implements ChunkSource {
 
   groupWeight(group: number): number {
     return this.weights[this.firstChunks[group]!]!
+  }
+
+  childrenSumNs(chunk: number): number {
+    return this.#childrenSumsNs?.[chunk] ?? 0
   }
 
   chunkSummary(_chunk: number, _into: CallSummary): void {
@@ -178,6 +184,9 @@ export class WalChunks implements ChunkSource {
         (attributes.size > 0 && attributes.has(arrival)),
     )
     this.hasDetails[chunk] = some ? 1 : 0
+    let sumNs = 0
+    for (const arrival of members) sumNs += childrenNs[arrival]!
+    this.#childrenSumsNs![chunk] = sumNs
   }
 
   /** Which of the arrived rows are those of the chunk. */

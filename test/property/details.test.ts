@@ -55,12 +55,104 @@ function expectConsistent(source: ChunkSource, rows: readonly IdRow[]): void {
   expect(groups).toEqual([...new Set(rows.map((row) => `${row[0]} x ${row[4]?.weight ?? 1}`))])
 }
 
+/** Rows of a segment that start together follow each other as they do in the segment. */
+function clusteredPlace(rows: readonly IdRow[], a: IdRow, b: IdRow): number {
+  const order = clustered(rows)
+  return order.indexOf(a) - order.indexOf(b)
+}
+
 /** The follower's arrays are used again. */
 function arrivedRows(follower: RowFollower): IdRow[] {
   const rows: IdRow[] = []
   for (const arrived of follower.poll()) rows.push(...fromColumns(arrived.rows))
   return rows
 }
+
+describe('rows of segments', () => {
+  test('come back as those of logs do', async () => {
+    const directory = temporaryDirectory()
+    const property = fc.asyncProperty(
+      fc.array(idRows(300), { minLength: 1, maxLength: 3 }),
+      async (batches) => {
+        const database = new Database(directory)
+        for (const rows of batches) {
+          database.append(rows)
+          await database.writer.seal(database.writer.rotate())
+        }
+        const snapshot = new Snapshot(database.path)
+        const sources = sourcesOf(snapshot)
+        expect(sources).toHaveLength(batches.length)
+        batches.forEach((batch, i) => {
+          const rows = readSource(sources[i]!, snapshot.context.kernels)
+          expect(rows).toEqual(clustered(batch))
+          expectConsistent(sources[i]!, rows)
+        })
+        snapshot.close()
+        database.writer.close()
+      },
+    )
+    await fc.assert(property, { numRuns: 100 })
+  })
+
+  test('are followed with their details when their log came and went between two looks', async () => {
+    const directory = temporaryDirectory()
+    const property = fc.asyncProperty(idRows(60), idRows(60), async (seen, missed) => {
+      const database = new Database(directory)
+      const { writer } = database
+      database.append(seen)
+      const snapshot = new Snapshot(database.path)
+      const follower = new RowFollower(snapshot.context, database.path)
+      const first = writer.rotate()
+      database.append(missed)
+      const second = writer.rotate()
+      await writer.seal(first)
+      await writer.seal(second)
+      const byStart = missed
+        .map((row, i) => ({ row, i }))
+        .sort((a, b) => a.row[1] - b.row[1] || clusteredPlace(missed, a.row, b.row) || a.i - b.i)
+        .map(({ row }) => row)
+      expect(arrivedRows(follower)).toEqual(byStart)
+      follower.close()
+      snapshot.close()
+      writer.close()
+    })
+    await fc.assert(property, { numRuns: 60 })
+  })
+
+  test('that were written twice are there once, with the right details, also across two logs', async () => {
+    const directory = temporaryDirectory()
+    const property = fc.asyncProperty(idRows(80), fc.nat(), fc.nat(), async (rows, a, b) => {
+      const database = new Database(directory)
+      const { writer } = database
+      const [first, second] = [1 + (a % rows.length), 1 + (b % rows.length)].sort((x, y) => x - y)
+      const append = (from: number, end: number) => {
+        writer.append(toColumns(rows.slice(from, end)), { slot: 4, slotSequence: from })
+      }
+      for (const id of new Set(rows.map(([id]) => id))) {
+        writer.appendNames(encodeDictionaryEntry(KIND_FUNCTION, id, `f${id}`))
+      }
+      append(0, second!)
+      append(0, first!) // a batch of another size, as whoever takes over cuts it
+      const log = writer.rotate()
+      append(first!, rows.length)
+      const readAll = () => {
+        const snapshot = new Snapshot(database.path)
+        const read = sourcesOf(snapshot).map((source) => {
+          return readSource(source, snapshot.context.kernels)
+        })
+        snapshot.close()
+        return read
+      }
+      const parts = [rows.slice(0, second), rows.slice(second)].filter(({ length }) => length > 0)
+      expect(readAll()).toEqual(parts.map(clustered))
+      await writer.seal(log)
+      await writer.seal(writer.rotate())
+      expect(readAll().filter(({ length }) => length > 0)).toEqual(parts.map(clustered))
+      writer.close()
+    })
+    await fc.assert(property, { numRuns: 60 })
+  })
+})
 
 describe('rows of a log', () => {
   test('come back by function, weight and start, with their details', () => {

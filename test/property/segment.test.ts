@@ -9,9 +9,17 @@ import {
   type Kernels,
 } from '../../src/database/kernels/kernels.ts'
 import { BUCKET_COUNT, bucketOf } from '../../src/metrics/histogram.ts'
-import { clustered, plainRows, toColumns } from '../support/arbitrary-rows.ts'
+import { clustered, idRows, toColumns } from '../support/arbitrary-rows.ts'
 import { MemoryFiles } from '../support/memory-files.ts'
-import { fileBytes, readSegment, type IdRow, type SegmentContent } from '../support/read-folder.ts'
+import { randomFrom } from '../support/random-calls.ts'
+import {
+  fileBytes,
+  idRowOf,
+  readSegment,
+  type Extras,
+  type IdRow,
+  type SegmentContent,
+} from '../support/read-folder.ts'
 
 /** Seals one log after the other with the same writer, so that what it keeps between them is tested too. */
 class SegmentMaker {
@@ -40,10 +48,16 @@ class SegmentMaker {
   }
 }
 
-function read(bytes: Uint8Array): SegmentContent & { kernels: Kernels; pointer: number } {
+interface ReadSegment extends SegmentContent {
+  bytes: Uint8Array
+  kernels: Kernels
+  pointer: number
+}
+
+function read(bytes: Uint8Array): ReadSegment {
   const kernels = loadFallbackKernels()
   const file = fileBytes(kernels, bytes, 'seg')
-  return { ...readSegment(file), kernels, pointer: file.pointer }
+  return { ...readSegment(file), bytes, kernels, pointer: file.pointer }
 }
 
 describe.each([
@@ -54,7 +68,7 @@ describe.each([
 
   test('every row comes back, by function and start', async () => {
     await fc.assert(
-      fc.asyncProperty(plainRows(700), async (rows) => {
+      fc.asyncProperty(idRows(700), async (rows) => {
         const content = read(await maker.make(rows))
         expect(content.rows).toEqual(clustered(rows))
         expect(content.header.rowCount).toBe(rows.length)
@@ -81,6 +95,55 @@ describe.each([
     expectSummaries(content, bucketsOf(content))
   })
 
+  test('a function of many chunks and weights, with every codec of details', async () => {
+    const rows = [
+      ...detailedRows(3, 40_000, (i) => ({ weight: i % 3 === 0 ? 10 : 1, context: 0 })),
+      ...detailedRows(4, 20_000, (i) => ({ context: i % 5000, childrenNs: i })),
+      ...detailedRows(5, 500, (i) => ({
+        context: (i % 3) << 20,
+        childrenNs: 10 ** 9 + ((i * 6311) % 999_983),
+      })),
+      ...detailedRows(6, 500, () => ({ context: 77, childrenNs: 5 })),
+      ...detailedRows(7, 300, (i) => ({ childrenNs: i % 2 === 0 ? 0 : 2 ** 33 + i })).map(longer),
+      ...detailedRows(8, 9000, (i) => ({ attributes: JSON.stringify({ order: i, by: 'größe' }) })),
+      ...detailedRows(9, 200, (i) => ({
+        attributes: i % 7 === 0 ? JSON.stringify({ text: randomText(i) }) : undefined,
+      })),
+      ...detailedRows(10, 3, () => ({ attributes: JSON.stringify({ t: 'x'.repeat(65_528) }) })),
+      ...detailedRows(11, 1000, (i) => ({ context: i % 2 === 0 ? 0xffff_ffff : 0 })),
+      ...manyRows(200, (i) => [12, 1e15 + i]),
+    ]
+    const content = read(await maker.make(rows))
+    expect(content.rows).toEqual(clustered(rows))
+    expectSummaries(content, bucketsOf(content))
+    const { details, functionIds } = content.directory
+    const chunks = Array.from(functionIds, (id, i) => `${id} x ${details!.weights[i]}`)
+    expect(chunks).toEqual([
+      ...['3 x 1', '3 x 1', '3 x 10', '4 x 1', '4 x 1'],
+      ...[5, 6, 7, 8, 9, 10, 11, 12].map((id) => `${id} x 1`),
+    ])
+    expect(details!.pageSizes.at(-1)).toBe(0)
+    const codecs = [0, 1, 2].map((column) =>
+      Array.from(details!.pageOffsets.subarray(0, -1), (at) => content.bytes[at + column]!),
+    )
+    expect(codecs.map((column) => [...new Set(column)].sort())).toEqual([
+      [0, 1, 2, 3],
+      [0, 1, 2, 3, 4],
+      [0, 1],
+    ])
+  })
+
+  test('rows whose details are all in another frame are the same with and without them', async () => {
+    const plain = manyRows(300, (i) => [i % 3, 1e15 + i])
+    const content = read(
+      await maker.make([...plain, ...detailedRows(99, 1, () => ({ weight: 2 }))]),
+    )
+    expect(content.rows.slice(0, 300)).toEqual(clustered(plain))
+    expect(content.rows[300]![4]).toMatchObject({ weight: 2 })
+    expect([...content.directory.details!.pageSizes]).toEqual([0, 0, 0, 0])
+    expect(read(await maker.make(plain)).directory.details).toBeUndefined()
+  })
+
   test('no rows make a segment without chunks', async () => {
     const { directory, header, rows } = read(await maker.make([]))
     expect(rows).toEqual([])
@@ -105,21 +168,15 @@ describe('damaged segments', () => {
 
   test('a flipped bit anywhere is reported, never read as other rows', async () => {
     await fc.assert(
-      fc.asyncProperty(
-        plainRows(200),
-        fc.array(fc.nat(), { minLength: 8 }),
-        async (rows, seeds) => {
-          const bytes = await maker.make(rows)
-          for (const seed of seeds) {
-            const bit = seed % (8 * bytes.length)
-            bytes[bit >> 3]! ^= 1 << (bit & 7)
-            expect(() => read(bytes)).toThrow(
-              expect.objectContaining({ code: 'KRONICLER_CORRUPT' }),
-            )
-            bytes[bit >> 3]! ^= 1 << (bit & 7)
-          }
-        },
-      ),
+      fc.asyncProperty(idRows(200), fc.array(fc.nat(), { minLength: 8 }), async (rows, seeds) => {
+        const bytes = await maker.make(rows)
+        for (const seed of seeds) {
+          const bit = seed % (8 * bytes.length)
+          bytes[bit >> 3]! ^= 1 << (bit & 7)
+          expect(() => read(bytes)).toThrow(expect.objectContaining({ code: 'KRONICLER_CORRUPT' }))
+          bytes[bit >> 3]! ^= 1 << (bit & 7)
+        }
+      }),
       { numRuns: 100 },
     )
   })
@@ -129,6 +186,8 @@ describe('damaged segments', () => {
       [1, 1e15, 17, 0],
       [1, 1e15 + 5, 2 ** 40, 2],
       [9, 1e15 + 1, 0, 0],
+      [9, 1e15 + 2, 50, 0, { context: 7, childrenNs: 3, weight: 1, attributes: '{"a":1}' }],
+      [9, 1e15 + 2, 50, 0, { context: 0, childrenNs: 0, weight: 5, attributes: undefined }],
     ]
     const bytes = await maker.make(rows)
     const undetected: number[] = []
@@ -155,10 +214,13 @@ describe('damaged segments', () => {
   })
 
   test('a changed directory under valid checksums is refused or gives rows, in bounded time', async () => {
-    const original = await maker.make(manyRows(400, (i) => [i % 3, 1e15 + i * 3]))
+    const originals = [
+      await maker.make(manyRows(400, (i) => [i % 3, 1e15 + i * 3])),
+      await maker.make(detailedRows(2, 400, someDetails)),
+    ]
     fc.assert(
-      fc.property(fc.nat(), fc.nat(255), fc.nat(), (at, value, second) => {
-        const bytes = original.slice()
+      fc.property(fc.nat(1), fc.nat(), fc.nat(255), fc.nat(), (which, at, value, second) => {
+        const bytes = originals[which]!.slice()
         forge(bytes, [
           [at, value],
           [second, 255 - value],
@@ -169,10 +231,64 @@ describe('damaged segments', () => {
           expect(error).toMatchObject({ code: 'KRONICLER_CORRUPT' })
         }
       }),
-      { numRuns: 1500 },
+      { numRuns: 2000 },
     )
   })
+
+  test('a changed page of details under valid checksums is refused or gives possible rows', async () => {
+    const original = await maker.make(detailedRows(2, 400, someDetails))
+    let refused = 0
+    fc.assert(
+      fc.property(fc.nat(), fc.nat(255), fc.nat(), (at, value, second) => {
+        const bytes = original.slice()
+        forgeDetails(bytes, [
+          [at, value],
+          [second % 40, value], // where the headers of columns and blocks stand
+        ])
+        try {
+          const { rows } = read(bytes)
+          expect(rows.length).toBe(400)
+          for (const [, , durationNs, , extras] of rows) {
+            expect(extras?.childrenNs ?? 0).toBeLessThanOrEqual(durationNs)
+            expect(extras?.childrenNs ?? 0).toBeGreaterThanOrEqual(0)
+          }
+        } catch (error) {
+          expect(error).toMatchObject({ code: 'KRONICLER_CORRUPT' })
+          refused++
+        }
+      }),
+      { numRuns: 1500 },
+    )
+    expect(refused).toBeGreaterThan(300)
+  })
 })
+
+function someDetails(i: number): Partial<Extras> {
+  return {
+    context: i % 7,
+    childrenNs: 3 * i,
+    weight: i < 200 ? 1 : 4,
+    attributes: i % 3 === 0 ? JSON.stringify({ i }) : undefined,
+  }
+}
+
+/** Changes bytes of the details and makes all checksums right again; they must be in one extent. */
+function forgeDetails(bytes: Uint8Array, changes: readonly [number, number][]): void {
+  const kernels = loadFallbackKernels()
+  const { pointer } = fileBytes(kernels, bytes, 'seg')
+  const { u8, view } = kernels
+  const footer = pointer + bytes.length - 128
+  const offset = Number(view.getBigUint64(footer + 96, true))
+  const size = Number(view.getBigUint64(footer + 104, true))
+  for (const [at, value] of changes) u8[pointer + offset + (at % size)] = value
+  // the checksum of the last extent is the last number of the directory
+  const directory = Number(view.getBigUint64(footer + 64, true))
+  const directorySize = Number(view.getBigUint64(footer + 72, true))
+  const last = pointer + directory + directorySize - 4
+  view.setUint32(last, kernels.xxh64Low(pointer + offset, size), true)
+  bytes.set(u8.subarray(pointer, pointer + bytes.length))
+  forge(bytes, [])
+}
 
 /** Changes bytes of the directory and makes the checksums right again. */
 function forge(bytes: Uint8Array, changes: readonly [number, number][]): void {
@@ -196,6 +312,31 @@ function manyRows(count: number, place: (i: number) => [number, number]): IdRow[
   })
 }
 
+function detailedRows(
+  id: number,
+  count: number,
+  extrasOf: (i: number) => Partial<Extras>,
+): IdRow[] {
+  const none: Extras = { context: 0, childrenNs: 0, weight: 1, attributes: undefined }
+  return Array.from({ length: count }, (_, i) => {
+    const extras = { ...none, ...extrasOf(i) }
+    const durationNs = Math.max(extras.childrenNs + ((i * 7919) % 1009), 10 ** 9)
+    return idRowOf([id, 1e15 + i, durationNs, i % 97 === 0 ? 3 : 0], extras)
+  })
+}
+
+/** So that neither time in children nor self time fits 32 bits. */
+function longer([id, startUs, , errorType, extras]: IdRow): IdRow {
+  const plain: IdRow = [id, startUs, 2 ** 34, errorType]
+  return extras === undefined ? plain : idRowOf(plain, extras)
+}
+
+/** Text that does not compress. */
+function randomText(seed: number): string {
+  const random = randomFrom(seed)
+  return Array.from({ length: 3000 }, () => Math.floor(random() * 36).toString(36)).join('')
+}
+
 /** What the directory says of every chunk, against its rows. */
 function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]): void {
   const { directory, rows } = content
@@ -211,6 +352,7 @@ function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]
     expect(directory.maxErrorDurationsNs[chunk]).toBe(
       failed.reduce((max, row) => Math.max(max, row[2]), 0),
     )
+    expectDetails(directory, chunk, part)
     if (part.length >= 128) expectMoments(directory, chunk, durations)
     else expect(directory.sumsLow[chunk]).toBeNaN()
     expect(buckets[chunk]).toEqual(part.length >= 128 ? histogramOf(durations) : new Map())
@@ -219,9 +361,21 @@ function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]
   for (let i = 0; i < directory.totalCount; i++) {
     const from = directory.totalFirstChunks[i]!
     const id = directory.functionIds[from]!
-    const durations = rows.filter((row) => row[0] === id).map((row) => row[2])
+    const weight = directory.details?.weights[from] ?? 1
+    const durations = rows
+      .filter((row) => row[0] === id && (row[4]?.weight ?? 1) === weight)
+      .map((row) => row[2])
     expect(buckets[directory.chunkCount + i]).toEqual(histogramOf(durations))
   }
+}
+
+function expectDetails({ details }: SegmentDirectory, chunk: number, rows: readonly IdRow[]): void {
+  expect(new Set(rows.map((row) => row[4]?.weight ?? 1))).toEqual(
+    new Set([details?.weights[chunk] ?? 1]),
+  )
+  const sum = rows.reduce((total, row) => total + BigInt(row[4]?.childrenNs ?? 0), 0n)
+  const high = BigInt(details?.childrenSumsHigh[chunk] ?? 0)
+  expect(high * 2n ** 32n + BigInt(details?.childrenSumsLow[chunk] ?? 0)).toBe(sum)
 }
 
 function expectMoments(directory: SegmentDirectory, chunk: number, durations: number[]): void {
@@ -244,7 +398,7 @@ function histogramOf(durations: readonly number[]): Map<number, number> {
 }
 
 /** Stored histograms of all chunks, then of the functions with several. */
-function bucketsOf(content: SegmentContent & { kernels: Kernels; pointer: number }) {
+function bucketsOf(content: ReadSegment) {
   const { kernels, pointer, directory } = content
   const at = kernels.allocate(4 * BUCKET_COUNT)
   const offsets = [...directory.histogramOffsets, ...directory.totalHistogramOffsets]

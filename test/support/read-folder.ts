@@ -25,8 +25,11 @@ import {
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
 import { createRowColumns, type RowColumns } from '../../src/database/format/rows.ts'
+import type { RowAttributes } from '../../src/database/format/attribute-blocks.ts'
+import { decodeDetailsPage } from '../../src/database/format/details-page.ts'
 import {
   decodeSegmentDirectory,
+  type DetailColumns,
   type Extents,
   type SegmentDirectory,
 } from '../../src/database/format/segment-directory.ts'
@@ -147,7 +150,10 @@ export interface SegmentContent {
 export function readSegment(file: FileBytes): SegmentContent {
   const header = decodeSegmentHeader(part(file, 0, Math.min(64, file.sizeBytes)))
   const footerAt = Math.max(SEGMENT_HEADER_SIZE_BYTES, file.sizeBytes - SEGMENT_FOOTER_SIZE_BYTES)
-  const footer = decodeSegmentFooter(part(file, footerAt, file.sizeBytes - footerAt))
+  const footer = decodeSegmentFooter(
+    part(file, footerAt, file.sizeBytes - footerAt),
+    header.hasDetails,
+  )
   const { offset, sizeBytes } = footer.directory
   const directory = decodeSegmentDirectory(part(file, offset, sizeBytes), header, footer)
   for (const extents of [
@@ -155,8 +161,9 @@ export function readSegment(file: FileBytes): SegmentContent {
     directory.startExtents,
     directory.errorExtents,
     directory.histogramExtents,
+    directory.detailsExtents,
   ]) {
-    checkExtents(file, extents)
+    if (extents !== undefined) checkExtents(file, extents)
   }
   const rows: IdRow[] = []
   for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
@@ -202,12 +209,50 @@ function readChunk(file: FileBytes, directory: SegmentDirectory, i: number): IdR
   const errors = decodeErrorPage(page(directory.errorOffsets, directory.errorSizes), shape)
   const types = new Array<number>(rowCount).fill(0)
   errors.rows.forEach((row, n) => (types[row] = errors.types[n]!))
-  return starts.map((start, row) => [
-    directory.functionIds[i]!,
-    start,
-    durations[row]!,
-    types[row]!,
-  ])
+  const plain = starts.map((start, row): IdRow => {
+    return [directory.functionIds[i]!, start, durations[row]!, types[row]!]
+  })
+  return directory.details === undefined
+    ? plain
+    : withDetails(file, directory.details, i, plain, u32s)
+}
+
+function withDetails(
+  file: FileBytes,
+  columns: DetailColumns,
+  i: number,
+  rows: readonly IdRow[],
+  scratch: number,
+): IdRow[] {
+  const sizeBytes = columns.pageSizes[i]!
+  const details =
+    sizeBytes === 0
+      ? undefined
+      : decodeDetailsPage(
+          part(file, columns.pageOffsets[i]!, sizeBytes),
+          Float64Array.from(rows, ([, , durationNs]) => durationNs),
+          columns.childrenSumsHigh[i]! * 2 ** 32 + columns.childrenSumsLow[i]!,
+          scratch,
+          (decode) => decode(),
+        )
+  const attributes = new Map(details?.attributes)
+  expectSameAttributes(attributes, details?.attributes)
+  return rows.map((row, n) =>
+    idRowOf(row, {
+      context: details?.contexts?.[n] ?? 0,
+      childrenNs: details?.childrenNs?.[n] ?? 0,
+      weight: columns.weights[i]!,
+      attributes: textOf(attributes.get(n)),
+    }),
+  )
+}
+
+/** Walking over the attributes and asking for one row must come to the same. */
+function expectSameAttributes(all: Map<number, Uint8Array>, one: RowAttributes | undefined): void {
+  if (all.size !== (one?.size ?? 0)) throw new Error(`${all.size} attributes, not ${one?.size}`)
+  for (const [row, text] of [...all].reverse()) {
+    if (textOf(one?.get(row)) !== textOf(text)) throw new Error(`attributes of row ${row}`)
+  }
 }
 
 export function readNames(folder: string, kernels = loadFallbackKernels()): Names {

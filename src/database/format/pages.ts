@@ -117,7 +117,7 @@ export function decodeDurationPage(
     throw corruption(page, 0, `unknown duration codec ${chunk.codec & 0x0f}`)
   }
   const base = Math.min(chunk.minDurationNs, LONG_DURATION_NS)
-  const end = decodePfor(page, chunk.rowCount, base, to)
+  const end = decodePfor(page, 0, chunk.rowCount, base, to)
   if ((chunk.codec & CHUNK_FLAG_LONG) === 0) {
     if (end !== page.sizeBytes)
       throw corruption(page, end, 'the duration page is longer than its data')
@@ -167,7 +167,7 @@ export function decodeStartPage(
   const { kernels } = page
   const codec = (chunk.codec >> 4) & 7
   if (codec === START_CODEC_PFOR) {
-    const end = decodePfor(page, chunk.rowCount, 0, gaps)
+    const end = decodePfor(page, 0, chunk.rowCount, 0, gaps)
     if (end !== page.sizeBytes)
       throw corruption(page, end, 'the start page is longer than its data')
     kernels.deltaDecode(gaps, chunk.rowCount, chunk.minStartUs, to)
@@ -229,10 +229,24 @@ export function decodeErrorPage(page: FileBytes, chunk: ChunkShape): ErrorRows {
   return errors
 }
 
-/** @returns position behind the PFOR data, in 1..page.sizeBytes */
-function decodePfor(page: FileBytes, rowCount: number, base: number, to: number): number {
-  const end = page.kernels.pforDecode(page.pointer, rowCount, base, to) - page.pointer
-  if (!(end > 0 && end <= page.sizeBytes)) throw corruption(page, 0, 'the page is malformed')
+/**
+ * Decodes the PFOR data at `position` of a page to u32[rowCount] at `to`, a multiple of 16 with decodedSizeBytes(rowCount, 4)
+ * bytes of room.
+ *
+ * @returns position behind it, in position + 1 .. page.sizeBytes
+ * @throws {CorruptionError}
+ */
+export function decodePfor(
+  page: FileBytes,
+  position: number,
+  rowCount: number,
+  base: number,
+  to: number,
+): number {
+  const { kernels, pointer, sizeBytes } = page
+  const end = kernels.pforDecode(pointer + position, rowCount, base, to) - pointer
+  if (!(end > position && end <= sizeBytes))
+    throw corruption(page, position, 'the page is malformed')
   return end
 }
 
@@ -273,9 +287,13 @@ function decodeVarintStarts(page: FileBytes, chunk: ChunkShape, to: number): voi
   if (!reader.done) throw corruption(page, 0, 'the start page is longer than its data')
 }
 
-function pageReader(page: FileBytes): VarintReader {
+/** Reads varints from `position` of the page on; the reader's own position is an address. */
+export function pageReader(page: FileBytes, position = 0): VarintReader {
   const { pointer, sizeBytes } = page
-  return new VarintReader(page.kernels.u8, pointer, pointer + sizeBytes, (position, reason) =>
-    corruption(page, position - pointer, reason),
+  return new VarintReader(
+    page.kernels.u8,
+    pointer + position,
+    pointer + sizeBytes,
+    (position, reason) => corruption(page, position - pointer, reason),
   )
 }

@@ -1,24 +1,27 @@
 /**
  * @module database/format/segment-directory
- * The M region of a segment: one entry per chunk and per function of several chunks, and the checksums of the page
- * extents. Column after column, each a run of varints. Format v1; the full text is docs/format/segment.md.
+ * The M region of a segment: one entry per chunk and per group (the chunks of one function and weight) of several
+ * chunks, and the checksums of the page extents. Column after column, each a run of varints. Format v1; the full text is
+ * docs/format/segment.md.
  *
- *   header   extentCount u32 LE x 4: regions D, T, E, H
+ *   header   extentCount u32 LE: of the regions D, T, E, H, and of X if the segment has details
  *   chunks   functionId (gap to the chunk before) | rowCount - 1 | minStartUs - segment's | maxStartUs - minStartUs
  *            | minDurationNs | maxDurationNs - minDurationNs | codec | D, T, E page lengths | errorCount
  *            | maxErrorDurationNs of chunks with errors
  *            | of chunks with SUMMARY_MIN_ROWS and more: sum of durations / 2^32, the rest of it, H length
- *   totals   of functions with several chunks: H length
- *   extents  of D, T, E, H in turn: pages in it
+ *   details  if the segment has any: weight - 1 | X page lengths
+ *            | of chunks with an X page: sum of the time in children / 2^32, the rest of it
+ *   totals   of groups with several chunks: H length
+ *   extents  of D, T, E, H, X in turn: pages in it
  *   raw      squaredDeviations f64 LE of chunks with SUMMARY_MIN_ROWS and more | extent checksums u32 LE
  *
- * Offsets are implied: pages stand in chunk order without gaps, histograms of chunks before those of functions.
- * Invariant: every byte of D, T, E and H is covered by exactly one extent.
+ * Offsets are implied: pages stand in chunk order without gaps, histograms of chunks before those of groups.
+ * Invariant: every byte of D, T, E, H and X is covered by exactly one extent.
  */
 import type { Kernels } from '../kernels/kernels.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS } from './pages.ts'
-import { MAX_DURATION_NS } from './rows.ts'
+import { MAX_DURATION_NS, MAX_WEIGHT } from './rows.ts'
 import type { Region, SegmentFooter, SegmentHeader } from './segment-header.ts'
 import { VarintReader, writeVarint } from './varint.ts'
 
@@ -29,9 +32,9 @@ export const SUMMARY_MIN_ROWS = 128
 export const MAX_EXTENT_SIZE_BYTES = 65_536
 
 const WORD = 2 ** 32
-const HEADER_SIZE_BYTES = 16
-/** A chunk takes at least one byte in each of its eleven columns. */
+/** A chunk takes at least one byte in each of its columns, two of which are for details. */
 const MIN_CHUNK_SIZE_BYTES = 11
+const MIN_DETAILED_CHUNK_SIZE_BYTES = 13
 const MAX_VARINT = Number.MAX_SAFE_INTEGER
 const MAX_U32 = 0xffff_ffff
 
@@ -40,10 +43,10 @@ export interface Extents {
   count: number
   offsets: Float64Array // in the file; offsets[count] is the end of the region
   checksums: Uint32Array // low 32 bits of the xxh64 of each
-  pageExtent: Uint32Array // extent of page i: chunk i; in H, histogram i (chunks', then functions')
+  pageExtent: Uint32Array // extent of page i: chunk i; in H, histogram i (chunks', then groups')
 }
 
-/** The chunks of a segment in columns, in file order: by function id, then by start. */
+/** The chunks of a segment in columns, in file order: by function id, then by weight, then by start. */
 export interface SegmentDirectory {
   chunkCount: number
   functionIds: Uint32Array
@@ -69,9 +72,11 @@ export interface SegmentDirectory {
   histogramOffsets: Float64Array // of the chunk's sparse histogram
   histogramSizes: Uint32Array // 0: none
 
-  // functions with several chunks, by function id
+  details: DetailColumns | undefined // undefined: all rows of the segment have the defaults
+
+  // groups with several chunks, in order
   totalCount: number
-  totalFirstChunks: Uint32Array // index of the function's first chunk
+  totalFirstChunks: Uint32Array // index of the group's first chunk
   totalChunkCounts: Uint32Array // its chunks follow each other
   totalHistogramOffsets: Float64Array
   totalHistogramSizes: Uint32Array
@@ -79,7 +84,17 @@ export interface SegmentDirectory {
   durationExtents: Extents
   startExtents: Extents
   errorExtents: Extents
-  histogramExtents: Extents // page i < chunkCount: histogram of chunk i; then those of the functions
+  histogramExtents: Extents // page i < chunkCount: histogram of chunk i; then those of the groups
+  detailsExtents: Extents | undefined // undefined: the segment has no details
+}
+
+/** Of the chunks of a segment with details. Most have none, and then these columns take no memory. */
+export interface DetailColumns {
+  weights: Uint32Array // 1..MAX_WEIGHT
+  childrenSumsHigh: Float64Array // sum of the time in children = high * 2^32 + low
+  childrenSumsLow: Float64Array // in [0, 2^32)
+  pageOffsets: Float64Array // in the file; filled in by the decoder
+  pageSizes: Uint32Array // 0: all rows of the chunk have the defaults, but for their weight
 }
 
 /** What a segment's writer collects: the directory's columns without what is implied. */
@@ -102,6 +117,7 @@ export type DirectoryColumns = Pick<
   | 'startSizes'
   | 'errorSizes'
   | 'histogramSizes'
+  | 'details'
   | 'totalCount'
   | 'totalHistogramSizes'
 >
@@ -112,8 +128,12 @@ export interface ExtentList {
   checksums: number[]
 }
 
-/** Empty columns for `chunkCount` chunks and `totalCount` functions of several. */
-export function createDirectoryColumns(chunkCount: number, totalCount: number): DirectoryColumns {
+/** Empty columns for `chunkCount` chunks and `totalCount` groups of several. */
+export function createDirectoryColumns(
+  chunkCount: number,
+  totalCount: number,
+  hasDetails: boolean,
+): DirectoryColumns {
   return {
     chunkCount,
     functionIds: new Uint32Array(chunkCount),
@@ -132,21 +152,32 @@ export function createDirectoryColumns(chunkCount: number, totalCount: number): 
     startSizes: new Uint32Array(chunkCount),
     errorSizes: new Uint32Array(chunkCount),
     histogramSizes: new Uint32Array(chunkCount),
+    details: hasDetails ? createDetailColumns(chunkCount) : undefined,
     totalCount,
     totalHistogramSizes: new Uint32Array(totalCount),
   }
 }
 
+function createDetailColumns(chunkCount: number): DetailColumns {
+  return {
+    weights: new Uint32Array(chunkCount).fill(1),
+    childrenSumsHigh: new Float64Array(chunkCount),
+    childrenSumsLow: new Float64Array(chunkCount),
+    pageOffsets: new Float64Array(chunkCount),
+    pageSizes: new Uint32Array(chunkCount),
+  }
+}
+
 /** Bytes that `encodeSegmentDirectory` may write. */
 export function segmentDirectoryBound(columns: DirectoryColumns, extentCount: number): number {
-  return HEADER_SIZE_BYTES + columns.chunkCount * 130 + columns.totalCount * 8 + extentCount * 12
+  return 20 + columns.chunkCount * 156 + columns.totalCount * 8 + extentCount * 12
 }
 
 /**
  * Writes the M region at `to` in the kernels' memory.
  *
  * @param segmentMinStartUs of the segment's header
- * @param extents           of D, T, E, H
+ * @param extents           of D, T, E, H, and of X if the segment has details
  * @returns end of the region
  */
 export function encodeSegmentDirectory(
@@ -161,7 +192,7 @@ export function encodeSegmentDirectory(
   extents.forEach(({ pageCounts }, i) => {
     view.setUint32(to + 4 * i, pageCounts.length, true)
   })
-  let at = to + HEADER_SIZE_BYTES
+  let at = to + 4 * extents.length
   const column = (valueOf: (chunk: number) => number, has?: (chunk: number) => boolean) => {
     for (let chunk = 0; chunk < chunkCount; chunk++) {
       if (has === undefined || has(chunk)) at = writeVarint(u8, at, valueOf(chunk))
@@ -186,6 +217,14 @@ export function encodeSegmentDirectory(
   column((chunk) => columns.sumsHigh[chunk]!, summarised)
   column((chunk) => columns.sumsLow[chunk]!, summarised)
   column((chunk) => columns.histogramSizes[chunk]!, summarised)
+  if (columns.details !== undefined) {
+    const { childrenSumsHigh, childrenSumsLow, pageSizes, weights } = columns.details
+    const isDetailed = (chunk: number) => pageSizes[chunk]! > 0
+    column((chunk) => weights[chunk]! - 1)
+    column((chunk) => pageSizes[chunk]!)
+    column((chunk) => childrenSumsHigh[chunk]!, isDetailed)
+    column((chunk) => childrenSumsLow[chunk]!, isDetailed)
+  }
   for (const sizeBytes of columns.totalHistogramSizes) at = writeVarint(u8, at, sizeBytes)
   for (const { pageCounts } of extents) {
     for (const pages of pageCounts) at = writeVarint(u8, at, pages)
@@ -216,31 +255,37 @@ export function decodeSegmentDirectory(
   footer: SegmentFooter,
 ): SegmentDirectory {
   const { kernels, pointer, sizeBytes } = file
-  if (sizeBytes !== footer.directory.sizeBytes || sizeBytes < HEADER_SIZE_BYTES) {
+  const regions = [footer.durations, footer.starts, footer.errors, footer.histograms]
+  if (footer.details !== undefined) regions.push(footer.details)
+  const headerSize = 4 * regions.length
+  if (sizeBytes !== footer.directory.sizeBytes || sizeBytes < headerSize) {
     throw corruption(file, 0, 'the segment directory is cut off')
   }
   if (kernels.xxh64(pointer, sizeBytes) !== footer.directoryChecksum) {
     throw corruption(file, 0, 'checksum of the segment directory does not match')
   }
   const { chunkCount } = footer
-  if (chunkCount * MIN_CHUNK_SIZE_BYTES > sizeBytes) {
+  const minChunkSize = header.hasDetails ? MIN_DETAILED_CHUNK_SIZE_BYTES : MIN_CHUNK_SIZE_BYTES
+  if (chunkCount * minChunkSize > sizeBytes) {
     throw corruption(file, 0, `${chunkCount} chunks do not fit the segment directory`)
   }
   const reader = new VarintReader(
     kernels.u8,
-    pointer + HEADER_SIZE_BYTES,
+    pointer + headerSize,
     pointer + sizeBytes,
     (position, reason) => corruption(file, position - pointer, reason),
   )
   const columns = readChunks(reader, chunkCount, header)
+  if (columns.details !== undefined) readDetails(reader, columns.details)
   const totals = findTotals(columns)
   for (let i = 0; i < totals.totalCount; i++) totals.totalHistogramSizes[i] = reader.next(MAX_U32)
   checkAgainst(file, columns, header, footer)
 
   const histogramSizes = join(columns.histogramSizes, totals.totalHistogramSizes)
   const pageSizes = [columns.durationSizes, columns.startSizes, columns.errorSizes, histogramSizes]
-  const regions = [footer.durations, footer.starts, footer.errors, footer.histograms]
+  if (columns.details !== undefined) pageSizes.push(columns.details.pageSizes)
   const offsets = regions.map((region, i) => layOut(file, region, pageSizes[i]!))
+  if (columns.details !== undefined) columns.details.pageOffsets = offsets[4]!
   const extents = offsets.map((_, i) => readExtents(file, reader, i, pageSizes[i]!.length))
   const end = readRaw(file, reader.position - pointer, columns, extents)
   if (end !== sizeBytes) throw corruption(file, end, 'the segment directory does not end here')
@@ -257,6 +302,7 @@ export function decodeSegmentDirectory(
     startExtents: extents[1]!,
     errorExtents: extents[2]!,
     histogramExtents: extents[3]!,
+    detailsExtents: extents[4],
   }
 }
 
@@ -265,7 +311,7 @@ function readChunks(
   chunkCount: number,
   header: SegmentHeader,
 ): DirectoryColumns {
-  const columns = createDirectoryColumns(chunkCount, 0)
+  const columns = createDirectoryColumns(chunkCount, 0, header.hasDetails)
   const column = (
     into: { [chunk: number]: number },
     max: number,
@@ -312,19 +358,36 @@ function readChunks(
   return columns
 }
 
+/** The columns of a segment with details. */
+function readDetails(reader: VarintReader, columns: DetailColumns): void {
+  const { childrenSumsHigh, childrenSumsLow, pageSizes, weights } = columns
+  const chunkCount = weights.length
+  for (let chunk = 0; chunk < chunkCount; chunk++) weights[chunk] = 1 + reader.next(MAX_WEIGHT - 1)
+  for (let chunk = 0; chunk < chunkCount; chunk++) pageSizes[chunk] = reader.next(MAX_U32)
+  for (let chunk = 0; chunk < chunkCount; chunk++) {
+    if (pageSizes[chunk]! > 0) childrenSumsHigh[chunk] = reader.next(MAX_VARINT)
+  }
+  for (let chunk = 0; chunk < chunkCount; chunk++) {
+    if (pageSizes[chunk]! > 0) childrenSumsLow[chunk] = reader.next(WORD - 1)
+  }
+}
+
 /** Farthest that a chunk may reach beyond `startUs`. */
 function startSpan(header: SegmentHeader, startUs: number): number {
   return Math.min(Number.MAX_SAFE_INTEGER, header.maxStartUs - startUs)
 }
 
-/** Functions whose chunks are several neighbours. */
+/** Groups whose chunks are several neighbours. */
 function findTotals(columns: DirectoryColumns) {
-  const { chunkCount, functionIds } = columns
+  const { chunkCount, details, functionIds } = columns
+  const belongs = (chunk: number, first: number) =>
+    functionIds[chunk] === functionIds[first] &&
+    (details === undefined || details.weights[chunk] === details.weights[first])
   const firsts: number[] = []
   const counts: number[] = []
   for (let first = 0; first < chunkCount;) {
     let end = first + 1
-    while (end < chunkCount && functionIds[end] === functionIds[first]) end++
+    while (end < chunkCount && belongs(end, first)) end++
     if (end - first > 1) {
       firsts.push(first)
       counts.push(end - first)
@@ -346,12 +409,15 @@ function checkAgainst(
   header: SegmentHeader,
   footer: SegmentFooter,
 ): void {
-  const { chunkCount, functionIds, rowCounts } = columns
+  const { chunkCount, details, functionIds, rowCounts } = columns
   let rowCount = 0
   let functionCount = 0
   for (let chunk = 0; chunk < chunkCount; chunk++) {
     rowCount += rowCounts[chunk]!
     if (chunk === 0 || functionIds[chunk] !== functionIds[chunk - 1]) functionCount++
+    else if (details !== undefined && details.weights[chunk]! < details.weights[chunk - 1]!) {
+      throw corruption(file, 0, `the weights of function ${functionIds[chunk]} do not ascend`)
+    }
   }
   if (rowCount !== header.rowCount) {
     throw corruption(file, 0, `the chunks hold ${rowCount} rows, the header ${header.rowCount}`)

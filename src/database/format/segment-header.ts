@@ -5,7 +5,7 @@
  *   header: byte  size  field           type    meaning
  *              0     4  magic           u32 LE  "KRSG" in file order
  *              4     2  version         u16 LE  1
- *              6     2  flags           u16 LE  0
+ *              6     2  flags           u16 LE  bit 0: has details: weights of chunks, and region X
  *              8     4  sequenceLow     u32 LE  first and last log inside the segment
  *             12     4  sequenceHigh    u32 LE
  *             16     8  rowCount        u64 LE
@@ -21,12 +21,12 @@
  *             80     4  chunkCount      u32 LE
  *             84     4  functionCount   u32 LE
  *             88     8  M checksum      u64 LE  xxh64 of the M region
- *             96    16  reserved                zero
+ *             96    16  X                       offset u64 LE and length u64 LE; zero without details
  *            112     8  checksum        u64 LE  xxh64 of the footer with this field zero
  *            120     4  reserved                zero
  *            124     4  magic           u32 LE  "KRSF" in file order
  *
- * Invariant: header, regions in this order, and footer cover the file without a gap.
+ * Invariant: header, the regions D, T, E, H, X (if any), M in this order, and footer cover the file without a gap.
  */
 import { HISTOGRAM_SCALE } from '../../metrics/histogram.ts'
 import type { Kernels } from '../kernels/kernels.ts'
@@ -46,6 +46,8 @@ export const SEGMENT_HEADER_SIZE_BYTES = 64
 export const SEGMENT_FOOTER_SIZE_BYTES = 128
 const HEADER_CHECKSUM = 56
 const FOOTER_CHECKSUM = 112
+const FLAG_DETAILS = 1
+const DETAILS_REGION = 96
 
 export interface SegmentHeader {
   sequenceLow: number
@@ -54,6 +56,7 @@ export interface SegmentHeader {
   minStartUs: number
   maxStartUs: number
   firstRow: number
+  hasDetails: boolean // some rows may have details: the directory has columns for them, the footer a region
 }
 
 /** A part of the file: bytes [offset, offset + sizeBytes). */
@@ -67,6 +70,7 @@ export interface SegmentFooter {
   starts: Region
   errors: Region
   histograms: Region
+  details: Region | undefined // if the header says so
   directory: Region
   chunkCount: number
   functionCount: number
@@ -79,6 +83,7 @@ export function encodeSegmentHeader(kernels: Kernels, header: SegmentHeader, to:
   const { view } = kernels
   view.setUint32(to, SEGMENT_MAGIC, true)
   view.setUint16(to + 4, SEGMENT_VERSION, true)
+  view.setUint16(to + 6, header.hasDetails ? FLAG_DETAILS : 0, true)
   view.setUint32(to + 8, header.sequenceLow, true)
   view.setUint32(to + 12, header.sequenceHigh, true)
   write64(view, to + 16, header.rowCount)
@@ -107,7 +112,7 @@ export function decodeSegmentHeader(file: FileBytes): SegmentHeader {
   if (version === 0) throw corruption(file, 4, 'segment version 0')
   if (version > SEGMENT_VERSION) throw tooNew(file, 4, `segment version ${version}`)
   const flags = view.getUint16(pointer + 6, true)
-  if (flags !== 0) throw tooNew(file, 6, `unknown segment flags ${flags}`)
+  if ((flags & ~FLAG_DETAILS) !== 0) throw tooNew(file, 6, `unknown segment flags ${flags}`)
   const scale = view.getUint8(pointer + 48)
   if (scale !== HISTOGRAM_SCALE) throw tooNew(file, 48, `histograms of scale ${scale}`)
   const header: SegmentHeader = {
@@ -117,6 +122,7 @@ export function decodeSegmentHeader(file: FileBytes): SegmentHeader {
     minStartUs: readSafeI64(view, pointer + 24),
     maxStartUs: readSafeI64(view, pointer + 32),
     firstRow: readSafeU64(view, pointer + 40),
+    hasDetails: (flags & FLAG_DETAILS) !== 0,
   }
   const ordered =
     header.sequenceLow <= header.sequenceHigh && header.minStartUs <= header.maxStartUs
@@ -130,10 +136,12 @@ export function decodeSegmentHeader(file: FileBytes): SegmentHeader {
 export function encodeSegmentFooter(kernels: Kernels, footer: SegmentFooter, to: number): void {
   kernels.u8.fill(0, to, to + SEGMENT_FOOTER_SIZE_BYTES)
   const { view } = kernels
-  regionsOf(footer).forEach((region, i) => {
-    write64(view, to + 16 * i, region.offset)
-    write64(view, to + 16 * i + 8, region.sizeBytes)
+  const { details, directory, durations, errors, histograms, starts } = footer
+  const regions = [durations, starts, errors, histograms, directory]
+  regions.forEach((region, i) => {
+    writeRegion(view, to + 16 * i, region)
   })
+  if (details !== undefined) writeRegion(view, to + DETAILS_REGION, details)
   view.setUint32(to + 80, footer.chunkCount, true)
   view.setUint32(to + 84, footer.functionCount, true)
   view.setBigUint64(to + 88, footer.directoryChecksum, true)
@@ -144,9 +152,10 @@ export function encodeSegmentFooter(kernels: Kernels, footer: SegmentFooter, to:
 /**
  * @param file is exactly the last SEGMENT_FOOTER_SIZE_BYTES of the segment, so that file.offset + file.sizeBytes is
  *             the size of the segment
+ * @param hasDetails of the header
  * @throws {CorruptionError} checksum, or the regions do not cover the file
  */
-export function decodeSegmentFooter(file: FileBytes): SegmentFooter {
+export function decodeSegmentFooter(file: FileBytes, hasDetails: boolean): SegmentFooter {
   const { kernels, pointer } = file
   if (file.sizeBytes !== SEGMENT_FOOTER_SIZE_BYTES || file.offset < SEGMENT_HEADER_SIZE_BYTES) {
     throw corruption(file, 0, 'the segment is too short for a footer')
@@ -158,16 +167,17 @@ export function decodeSegmentFooter(file: FileBytes): SegmentFooter {
   if (view.getUint32(pointer + 124, true) !== SEGMENT_FOOTER_MAGIC) {
     throw corruption(file, 124, 'not a segment footer')
   }
-  const region = (i: number): Region => ({
-    offset: readSafeU64(view, pointer + 16 * i),
-    sizeBytes: readSafeU64(view, pointer + 16 * i + 8),
+  const region = (at: number): Region => ({
+    offset: readSafeU64(view, pointer + at),
+    sizeBytes: readSafeU64(view, pointer + at + 8),
   })
   const footer: SegmentFooter = {
     durations: region(0),
-    starts: region(1),
-    errors: region(2),
-    histograms: region(3),
-    directory: region(4),
+    starts: region(16),
+    errors: region(32),
+    histograms: region(48),
+    details: hasDetails ? region(DETAILS_REGION) : undefined,
+    directory: region(64),
     chunkCount: view.getUint32(pointer + 80, true),
     functionCount: view.getUint32(pointer + 84, true),
     directoryChecksum: view.getBigUint64(pointer + 88, true),
@@ -183,6 +193,14 @@ export function decodeSegmentFooter(file: FileBytes): SegmentFooter {
   return footer
 }
 
+/** In file order. */
 function regionsOf(footer: SegmentFooter): Region[] {
-  return [footer.durations, footer.starts, footer.errors, footer.histograms, footer.directory]
+  const { details, directory, durations, errors, histograms, starts } = footer
+  const regions = [durations, starts, errors, histograms]
+  return details === undefined ? [...regions, directory] : [...regions, details, directory]
+}
+
+function writeRegion(view: DataView, to: number, { offset, sizeBytes }: Region): void {
+  write64(view, to, offset)
+  write64(view, to + 8, sizeBytes)
 }

@@ -33,6 +33,21 @@ export const START_CODEC_VARINT = 1 // some gap is 2^32 µs or more
 /** Bit 7 of a chunk's codec byte: the duration page ends with a list of durations of 2^32 - 1 ns and more. */
 export const CHUNK_FLAG_LONG = 0x80
 
+/** Codecs of the three columns of a details page: its first three bytes. 0: all rows have the default. */
+export const DETAILS_CODEC_ABSENT = 0
+export const CONTEXTS_CODEC_CONSTANT = 1
+export const CONTEXTS_CODEC_DICTIONARY = 2 // PFOR of places in a list of the contexts that there are
+export const CONTEXTS_CODEC_PFOR = 3
+export const CHILDREN_CODEC_CONSTANT = 1
+export const CHILDREN_CODEC_PFOR = 2
+export const CHILDREN_CODEC_SELF_PFOR = 3 // of durationNs - childrenNs
+export const CHILDREN_CODEC_VARINT = 4
+export const ATTRIBUTES_CODEC_BLOCKS = 1
+
+/** Codecs of a block of attributes. */
+export const BLOCK_CODEC_STORED = 0
+export const BLOCK_CODEC_DEFLATE = 1
+
 function magicOf(letters: string): number {
   let magic = 0
   for (let i = 3; i >= 0; i--) magic = magic * 256 + letters.charCodeAt(i)

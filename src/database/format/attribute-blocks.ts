@@ -1,0 +1,244 @@
+/**
+ * @module database/format/attribute-blocks
+ * Attributes of a chunk's rows, at the end of its details page: blocks of about 64 KiB, each compressed by itself, so that
+ * one row's attributes cost no more than inflating one block. Format v1; the full text is docs/format/segment.md.
+ *
+ *   blockCount varint
+ *   blockCount x { rows between the block's first row and the end of the rows before it varint | rowCount varint
+ *                  | codec u8 | stored size varint | size varint }
+ *   the blocks
+ *
+ *   block, before it is compressed: gap varint x (rowCount - 1), rows between each and the one before
+ *                                   | length varint x rowCount | texts
+ *
+ * "The end of the rows before it" is the least row that can follow: the first row of the block before plus its rowCount.
+ */
+import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { CorruptionError } from '../../errors.ts'
+import type { Kernels } from '../kernels/kernels.ts'
+import { corruption, type FileBytes } from './file-bytes.ts'
+import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
+import { MAX_ATTRIBUTES_SIZE_BYTES } from './rows.ts'
+import { MAX_VARINT_SIZE_BYTES, VarintReader, writeVarint } from './varint.ts'
+import { BLOCK_CODEC_DEFLATE, BLOCK_CODEC_STORED } from './versions.ts'
+
+/** Attributes by row of a chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
+export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]> {
+  readonly size: number
+  get(row: number): Uint8Array | undefined
+}
+
+/** Attributes that stand in the kernels' memory. */
+export interface AttributeList {
+  count: number
+  rows: Uint16Array // of the chunk, ascending
+  pointers: Uint32Array
+  sizes: Uint32Array // 1..MAX_ATTRIBUTES_SIZE_BYTES
+}
+
+/** A block takes no more texts once it has so many bytes of them. */
+const BLOCK_TEXT_SIZE_BYTES = 65_536
+/** Gap and length take three bytes at most. */
+const ROW_OVERHEAD_BYTES = 6
+const MAX_BLOCK_SIZE_BYTES =
+  BLOCK_TEXT_SIZE_BYTES + MAX_ATTRIBUTES_SIZE_BYTES + ROW_OVERHEAD_BYTES * MAX_CHUNK_ROWS
+const BLOCK_ENTRY_BOUND = 3 + 3 + 1 + 4 + 4
+
+/** Bytes that `encodeAttributeBlocks` may write. */
+export function attributeBlocksBound({ count, sizes }: AttributeList): number {
+  let sizeBytes = 0
+  for (let i = 0; i < count; i++) sizeBytes += sizes[i]!
+  const blocks = Math.ceil(sizeBytes / BLOCK_TEXT_SIZE_BYTES)
+  const entries = MAX_VARINT_SIZE_BYTES + BLOCK_ENTRY_BOUND * blocks
+  return sizeBytes + ROW_OVERHEAD_BYTES * count + entries
+}
+
+/**
+ * @param list    at least one row
+ * @param to      attributeBlocksBound(list) bytes of room
+ * @param onBlock called after each block, which takes about a millisecond; it may make the kernels' memory grow
+ * @returns end of the blocks
+ */
+export function encodeAttributeBlocks(
+  kernels: Kernels,
+  list: AttributeList,
+  to: number,
+  onBlock: () => void,
+): number {
+  const blocks: { from: number; end: number; sizeBytes: number; stored: Uint8Array }[] = []
+  const scratch = new Uint8Array(MAX_BLOCK_SIZE_BYTES)
+  for (let from = 0; from < list.count;) {
+    const end = endOfBlock(list, from)
+    const block = scratch.subarray(0, fillBlock(kernels, list, from, end, scratch))
+    const deflated = deflateRawSync(block, { level: constants.Z_BEST_SPEED })
+    const stored = deflated.length < block.length ? deflated : block.slice()
+    blocks.push({ from, end, sizeBytes: block.length, stored })
+    from = end
+    onBlock()
+  }
+  const { u8 } = kernels
+  let at = writeVarint(u8, to, blocks.length)
+  let next = 0
+  for (const { end, from, sizeBytes, stored } of blocks) {
+    at = writeVarint(u8, at, list.rows[from]! - next)
+    at = writeVarint(u8, at, end - from)
+    u8[at++] = stored.length < sizeBytes ? BLOCK_CODEC_DEFLATE : BLOCK_CODEC_STORED
+    at = writeVarint(u8, at, stored.length)
+    at = writeVarint(u8, at, sizeBytes)
+    next = list.rows[from]! + end - from
+  }
+  for (const { stored } of blocks) {
+    u8.set(stored, at)
+    at += stored.length
+  }
+  return at
+}
+
+/** Where the block that begins with entry `from` of the list ends. */
+function endOfBlock({ count, sizes }: AttributeList, from: number): number {
+  let sizeBytes = 0
+  let end = from
+  while (end < count && sizeBytes < BLOCK_TEXT_SIZE_BYTES) sizeBytes += sizes[end++]!
+  return end
+}
+
+/** @returns size of the block */
+function fillBlock(
+  { u8 }: Kernels,
+  { pointers, rows, sizes }: AttributeList,
+  from: number,
+  end: number,
+  block: Uint8Array,
+): number {
+  let at = 0
+  for (let i = from + 1; i < end; i++) at = writeVarint(block, at, rows[i]! - rows[i - 1]! - 1)
+  for (let i = from; i < end; i++) at = writeVarint(block, at, sizes[i]!)
+  for (let i = from; i < end; i++) {
+    block.set(u8.subarray(pointers[i], pointers[i]! + sizes[i]!), at)
+    at += sizes[i]!
+  }
+  return at
+}
+
+interface Block {
+  firstRow: number
+  rowCount: number
+  codec: number
+  at: number // in the bytes
+  storedSizeBytes: number
+  sizeBytes: number
+}
+
+/** Blocks of a page, inflated when their rows are asked for; the one that was inflated last is kept. */
+export class AttributeBlocks implements RowAttributes {
+  readonly size: number
+  readonly #bytes: Uint8Array // all blocks
+  readonly #blocks: readonly Block[]
+  readonly #rowCount: number
+  readonly #guard: Guard
+  readonly #fail: (reason: string) => CorruptionError
+  #inflated: { block: Block; rows: Map<number, Uint8Array> } | undefined
+
+  /**
+   * @param position of the blocks in the page, which ends with them; they are copied
+   * @param rowCount of the chunk
+   * @param guard    runs a decoder, and answers undefined if it throws a CorruptionError
+   * @throws {CorruptionError} the list of the blocks is impossible
+   */
+  constructor(page: FileBytes, position: number, rowCount: number, guard: Guard) {
+    const { blocks, end } = readBlocks(page, position, rowCount)
+    this.size = blocks.reduce((sum, block) => sum + block.rowCount, 0)
+    this.#blocks = blocks
+    this.#bytes = page.kernels.u8.slice(page.pointer + end, page.pointer + page.sizeBytes)
+    this.#rowCount = rowCount
+    this.#guard = guard
+    const { offset, path } = page
+    this.#fail = (reason) => new CorruptionError(path, offset + position, reason)
+  }
+
+  get(row: number): Uint8Array | undefined {
+    const block = this.#blocks.findLast(({ firstRow }) => firstRow <= row)
+    return block === undefined ? undefined : this.#rowsOf(block)?.get(row)
+  }
+
+  *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
+    for (const block of this.#blocks) {
+      const rows = this.#rowsOf(block)
+      if (rows !== undefined) yield* rows
+    }
+  }
+
+  #rowsOf(block: Block): Map<number, Uint8Array> | undefined {
+    if (this.#inflated?.block === block) return this.#inflated.rows
+    const rows = this.#guard(() => this.#decode(block))
+    this.#inflated = rows === undefined ? undefined : { block, rows }
+    return rows
+  }
+
+  #decode(block: Block): Map<number, Uint8Array> {
+    const { firstRow, rowCount, sizeBytes } = block
+    const bytes = this.#inflate(block)
+    if (bytes.length !== sizeBytes) throw this.#fail('a block of attributes is of another size')
+    const reader = new VarintReader(bytes, 0, sizeBytes, (_, reason) => this.#fail(reason))
+    const numbers = new Uint32Array(rowCount)
+    let row = firstRow
+    for (let i = 0; i < rowCount; i++) {
+      if (i > 0) row += 1 + reader.next(this.#rowCount)
+      if (row >= this.#rowCount) throw this.#fail('attributes of an impossible row')
+      numbers[i] = row
+    }
+    const sizes = Array.from(numbers, () => reader.next(MAX_ATTRIBUTES_SIZE_BYTES))
+    let at = reader.position
+    const rows = new Map<number, Uint8Array>()
+    sizes.forEach((size, i) => {
+      if (size === 0) throw this.#fail('attributes without a text')
+      rows.set(numbers[i]!, bytes.subarray(at, at + size))
+      at += size
+    })
+    if (at !== sizeBytes) throw this.#fail('the texts do not fill their block of attributes')
+    return rows
+  }
+
+  #inflate({ at, codec, sizeBytes, storedSizeBytes }: Block): Uint8Array {
+    const stored = this.#bytes.subarray(at, at + storedSizeBytes)
+    if (codec === BLOCK_CODEC_STORED) return stored
+    try {
+      return inflateRawSync(stored, { maxOutputLength: sizeBytes })
+    } catch {
+      throw this.#fail('a block of attributes cannot be inflated')
+    }
+  }
+}
+
+/** Runs a decoder; what it throws is reported by whoever made the guard. */
+export type Guard = <T>(decode: () => T) => T | undefined
+
+/** @returns the blocks, and where the first of them stands in the page */
+function readBlocks(
+  page: FileBytes,
+  position: number,
+  rowCount: number,
+): { blocks: Block[]; end: number } {
+  const reader = pageReader(page, position)
+  const count = reader.next(rowCount)
+  const blocks: Block[] = []
+  let nextRow = 0
+  let at = 0
+  for (let i = 0; i < count; i++) {
+    const firstRow = nextRow + reader.next(rowCount)
+    const rows = reader.next(rowCount)
+    const codec = reader.next(BLOCK_CODEC_DEFLATE)
+    const storedSizeBytes = reader.next(MAX_BLOCK_SIZE_BYTES)
+    const sizeBytes = reader.next(MAX_BLOCK_SIZE_BYTES)
+    nextRow = firstRow + rows
+    const isPossible = rows > 0 && nextRow <= rowCount && sizeBytes > 0
+    if (!isPossible) throw corruption(page, position, 'an impossible block of attributes')
+    blocks.push({ firstRow, rowCount: rows, codec, at, storedSizeBytes, sizeBytes })
+    at += storedSizeBytes
+  }
+  const end = reader.position - page.pointer
+  if (count === 0 || end + at !== page.sizeBytes) {
+    throw corruption(page, position, 'the blocks of attributes do not end with their page')
+  }
+  return { blocks, end }
+}

@@ -1,0 +1,345 @@
+/**
+ * @module database/format/details-page
+ * What else is known of a chunk's rows: the page of region X. Format v1; the full text is docs/format/segment.md.
+ *
+ *   byte 0 codec of the contexts | 1 of the time in children | 2 of the attributes; then, each unless absent:
+ *   contexts    constant: varint
+ *               dictionary: count varint | varint x count | PFOR of places in that list, base 0
+ *               PFOR: base varint | PFOR
+ *   childrenNs  constant: varint
+ *               PFOR, self PFOR: base varint | PFOR of childrenNs, or of durationNs - childrenNs
+ *               varint: varint x rowCount
+ *   attributes  blocks, see attribute-blocks.ts
+ *
+ * A page is empty if all rows have the defaults. Every decoder checks that it is used up exactly.
+ */
+import type { Kernels } from '../kernels/kernels.ts'
+import { pforMaxBytes } from '../kernels/sizes.ts'
+import {
+  AttributeBlocks,
+  attributeBlocksBound,
+  encodeAttributeBlocks,
+  type AttributeList,
+  type Guard,
+  type RowAttributes,
+} from './attribute-blocks.ts'
+import { corruption, type FileBytes } from './file-bytes.ts'
+import { decodePfor, pageReader } from './pages.ts'
+import { MAX_DURATION_NS } from './rows.ts'
+import { writeVarint } from './varint.ts'
+import {
+  ATTRIBUTES_CODEC_BLOCKS,
+  CHILDREN_CODEC_CONSTANT,
+  CHILDREN_CODEC_PFOR,
+  CHILDREN_CODEC_SELF_PFOR,
+  CHILDREN_CODEC_VARINT,
+  CONTEXTS_CODEC_CONSTANT,
+  CONTEXTS_CODEC_DICTIONARY,
+  CONTEXTS_CODEC_PFOR,
+  DETAILS_CODEC_ABSENT,
+} from './versions.ts'
+
+const HEADER_SIZE_BYTES = 3
+const MAX_CONTEXT = 0xffff_ffff
+/** More different contexts than this are stored as they are. */
+const MAX_DICTIONARY_CONTEXTS = 4096
+const WORD = 2 ** 32
+
+/** Details of a chunk's rows, to be stored. */
+export interface PageDetails {
+  contexts: Uint32Array // [rowCount]
+  childrenNs: Float64Array // [rowCount], whole, 0 .. durationNs
+  durationsNs: Float64Array // [rowCount]
+  attributes: AttributeList
+}
+
+/** Details of a chunk's rows, as they were stored. */
+export interface ChunkDetails {
+  contexts: Uint32Array | undefined // [rowCount], see call-context.ts; undefined: all 0
+  childrenNs: Float64Array | undefined // [rowCount]; undefined: all 0
+  attributes: RowAttributes
+}
+
+const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
+
+/** Bytes that `encodeDetailsPage` may write. */
+export function detailsPageBound(rowCount: number, attributes: AttributeList): number {
+  const contexts = 8 + 5 * MAX_DICTIONARY_CONTEXTS + pforMaxBytes(rowCount)
+  const children = Math.max(8 * rowCount, 2 * (8 + pforMaxBytes(rowCount)))
+  return HEADER_SIZE_BYTES + contexts + children + attributeBlocksBound(attributes)
+}
+
+/**
+ * @param scratch pointer to u32[rowCount], with room to a multiple of 128
+ * @param onBlock see encodeAttributeBlocks
+ * @returns end of the page; `to` if all rows have the defaults
+ */
+export function encodeDetailsPage(
+  kernels: Kernels,
+  details: PageDetails,
+  scratch: number,
+  to: number,
+  onBlock: () => void,
+): number {
+  const contexts = encodeContexts(kernels, details.contexts, scratch, to + HEADER_SIZE_BYTES)
+  const children = encodeChildren(kernels, details, scratch, contexts.end)
+  const { attributes } = details
+  const hasAttributes = attributes.count > 0
+  const codecs = [
+    contexts.codec,
+    children.codec,
+    hasAttributes ? ATTRIBUTES_CODEC_BLOCKS : DETAILS_CODEC_ABSENT,
+  ]
+  if (codecs.every((codec) => codec === DETAILS_CODEC_ABSENT)) return to
+  const end = hasAttributes
+    ? encodeAttributeBlocks(kernels, attributes, children.end, onBlock)
+    : children.end
+  kernels.u8.set(codecs, to)
+  return end
+}
+
+/**
+ * @param page        exactly the page, not empty; its checksum has been verified by whoever read it
+ * @param durationsNs exact, of the chunk's rows: [rowCount]
+ * @param sumNs       of the time in children, as the directory has it
+ * @param scratch     multiple of 16 in the kernels' memory, decodedSizeBytes(rowCount, 4) bytes of room
+ * @param guard       of the attributes, which are decoded later
+ * @throws {CorruptionError}
+ */
+export function decodeDetailsPage(
+  page: FileBytes,
+  durationsNs: Float64Array,
+  sumNs: number,
+  scratch: number,
+  guard: Guard,
+): ChunkDetails {
+  const { kernels, pointer, sizeBytes } = page
+  if (sizeBytes < HEADER_SIZE_BYTES) throw corruption(page, 0, 'the details page is cut off')
+  const codecs = kernels.u8.slice(pointer, pointer + HEADER_SIZE_BYTES)
+  const contexts = decodeContexts(page, codecs[0]!, durationsNs.length, scratch)
+  const children = decodeChildren(page, codecs[1]!, contexts.end, durationsNs, scratch)
+  checkChildren(page, children.values, durationsNs, sumNs)
+  const attributes = decodeAttributes(page, codecs[2]!, children.end, durationsNs.length, guard)
+  return { contexts: contexts.values, childrenNs: children.values, attributes }
+}
+
+interface EncodedColumn {
+  codec: number
+  end: number
+}
+
+function encodeContexts(
+  kernels: Kernels,
+  contexts: Uint32Array,
+  scratch: number,
+  to: number,
+): EncodedColumn {
+  const { u8, u32 } = kernels
+  const first = contexts[0]!
+  if (contexts.every((context) => context === first)) {
+    if (first === 0) return { codec: DETAILS_CODEC_ABSENT, end: to }
+    return { codec: CONTEXTS_CODEC_CONSTANT, end: writeVarint(u8, to, first) }
+  }
+  const places = placesByFrequency(contexts)
+  if (places === undefined) {
+    u32.set(contexts, scratch / 4)
+    const base = smallest(contexts)
+    const end = writeVarint(u8, to, base)
+    return {
+      codec: CONTEXTS_CODEC_PFOR,
+      end: kernels.pforEncode(scratch, contexts.length, base, end),
+    }
+  }
+  let at = writeVarint(u8, to, places.size)
+  for (const context of places.keys()) at = writeVarint(u8, at, context)
+  contexts.forEach((context, row) => {
+    u32[scratch / 4 + row] = places.get(context)!
+  })
+  const end = kernels.pforEncode(scratch, contexts.length, 0, at)
+  return { codec: CONTEXTS_CODEC_DICTIONARY, end }
+}
+
+/** Place of every context in a list of all, the most frequent first; undefined if there are too many. */
+function placesByFrequency(contexts: Uint32Array): Map<number, number> | undefined {
+  const counts = new Map<number, number>()
+  for (const context of contexts) {
+    counts.set(context, (counts.get(context) ?? 0) + 1)
+    if (counts.size > MAX_DICTIONARY_CONTEXTS) return undefined
+  }
+  const sorted = [...counts].sort(([a, countA], [b, countB]) => countB - countA || a - b)
+  return new Map(sorted.map(([context], place) => [context, place]))
+}
+
+function encodeChildren(
+  kernels: Kernels,
+  { childrenNs, durationsNs }: PageDetails,
+  scratch: number,
+  to: number,
+): EncodedColumn {
+  const { u8 } = kernels
+  const first = childrenNs[0]!
+  if (childrenNs.every((ns) => ns === first)) {
+    if (first === 0) return { codec: DETAILS_CODEC_ABSENT, end: to }
+    return { codec: CHILDREN_CODEC_CONSTANT, end: writeVarint(u8, to, first) }
+  }
+  const end = encodeNarrow(kernels, childrenNs, scratch, to)
+  const selfNs = childrenNs.map((ns, row) => durationsNs[row]! - ns)
+  const selfAt = end ?? to
+  const selfEnd = encodeNarrow(kernels, selfNs, scratch, selfAt)
+  if (selfEnd !== undefined && (end === undefined || selfEnd - selfAt < end - to)) {
+    u8.copyWithin(to, selfAt, selfEnd)
+    return { codec: CHILDREN_CODEC_SELF_PFOR, end: to + selfEnd - selfAt }
+  }
+  if (end !== undefined) return { codec: CHILDREN_CODEC_PFOR, end }
+  let at = to
+  for (const ns of childrenNs) at = writeVarint(u8, at, ns)
+  return { codec: CHILDREN_CODEC_VARINT, end: at }
+}
+
+/** Base and PFOR. @returns their end; undefined if a value does not fit 32 bits */
+function encodeNarrow(
+  kernels: Kernels,
+  values: Float64Array,
+  scratch: number,
+  to: number,
+): number | undefined {
+  const { u8, u32 } = kernels
+  for (let row = 0; row < values.length; row++) {
+    if (values[row]! >= WORD) return undefined
+    u32[scratch / 4 + row] = values[row]!
+  }
+  const base = smallest(values)
+  return kernels.pforEncode(scratch, values.length, base, writeVarint(u8, to, base))
+}
+
+function smallest(values: Uint32Array | Float64Array): number {
+  let min = Infinity
+  for (const value of values) if (value < min) min = value
+  return min
+}
+
+interface DecodedColumn<Values> {
+  values: Values | undefined
+  end: number // position in the page
+}
+
+function decodeContexts(
+  page: FileBytes,
+  codec: number,
+  rowCount: number,
+  scratch: number,
+): DecodedColumn<Uint32Array> {
+  const { kernels, pointer } = page
+  const reader = pageReader(page, HEADER_SIZE_BYTES)
+  const decode = (base: number) => {
+    const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
+    return { values: kernels.u32.slice(scratch / 4, scratch / 4 + rowCount), end }
+  }
+  switch (codec) {
+    case DETAILS_CODEC_ABSENT:
+      return { values: undefined, end: HEADER_SIZE_BYTES }
+    case CONTEXTS_CODEC_CONSTANT: {
+      const values = new Uint32Array(rowCount).fill(reader.next(MAX_CONTEXT))
+      return { values, end: reader.position - pointer }
+    }
+    case CONTEXTS_CODEC_DICTIONARY: {
+      const count = reader.next(MAX_DICTIONARY_CONTEXTS)
+      const contexts = new Uint32Array(count)
+      for (let i = 0; i < count; i++) contexts[i] = reader.next(MAX_CONTEXT)
+      const { values, end } = decode(0)
+      for (let row = 0; row < rowCount; row++) {
+        const place = values[row]!
+        if (place >= count) throw corruption(page, 0, 'a context that is not in the list')
+        values[row] = contexts[place]!
+      }
+      return { values, end }
+    }
+    case CONTEXTS_CODEC_PFOR:
+      return decode(reader.next(MAX_CONTEXT))
+    default:
+      throw corruption(page, 0, `unknown codec of contexts ${codec}`)
+  }
+}
+
+function decodeChildren(
+  page: FileBytes,
+  codec: number,
+  position: number,
+  durationsNs: Float64Array,
+  scratch: number,
+): DecodedColumn<Float64Array> {
+  const { kernels, pointer } = page
+  const rowCount = durationsNs.length
+  const reader = pageReader(page, position)
+  const decode = () => {
+    const base = reader.next(WORD - 1)
+    const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
+    const values = Float64Array.from(kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount))
+    return { values, end }
+  }
+  switch (codec) {
+    case DETAILS_CODEC_ABSENT:
+      return { values: undefined, end: position }
+    case CHILDREN_CODEC_CONSTANT: {
+      const values = new Float64Array(rowCount).fill(reader.next(MAX_DURATION_NS))
+      return { values, end: reader.position - pointer }
+    }
+    case CHILDREN_CODEC_PFOR:
+      return decode()
+    case CHILDREN_CODEC_SELF_PFOR: {
+      const { values, end } = decode()
+      for (let row = 0; row < rowCount; row++) values[row] = durationsNs[row]! - values[row]!
+      return { values, end }
+    }
+    case CHILDREN_CODEC_VARINT: {
+      const values = new Float64Array(rowCount)
+      for (let row = 0; row < rowCount; row++) values[row] = reader.next(MAX_DURATION_NS)
+      return { values, end: reader.position - pointer }
+    }
+    default:
+      throw corruption(page, 1, `unknown codec of the time in children ${codec}`)
+  }
+}
+
+/** No call spends more time in its children than it takes, and the directory knows the sum. */
+function checkChildren(
+  page: FileBytes,
+  childrenNs: Float64Array | undefined,
+  durationsNs: Float64Array,
+  sumNs: number,
+): void {
+  let high = 0
+  let low = 0
+  if (childrenNs !== undefined) {
+    for (let row = 0; row < childrenNs.length; row++) {
+      const ns = childrenNs[row]!
+      if (!(ns >= 0 && ns <= durationsNs[row]!)) {
+        throw corruption(page, 1, 'an impossible time in children')
+      }
+      const highPart = Math.floor(ns / WORD)
+      high += highPart
+      low += ns - highPart * WORD
+    }
+  }
+  const carry = Math.floor(low / WORD)
+  if ((high + carry) * WORD + low - carry * WORD !== sumNs) {
+    throw corruption(page, 1, 'the time in children does not add up')
+  }
+}
+
+function decodeAttributes(
+  page: FileBytes,
+  codec: number,
+  position: number,
+  rowCount: number,
+  guard: Guard,
+): RowAttributes {
+  if (codec === ATTRIBUTES_CODEC_BLOCKS) return new AttributeBlocks(page, position, rowCount, guard)
+  if (codec !== DETAILS_CODEC_ABSENT) {
+    throw corruption(page, 2, `unknown codec of attributes ${codec}`)
+  }
+  if (position !== page.sizeBytes) {
+    throw corruption(page, position, 'the details page is longer than its data')
+  }
+  return NO_ATTRIBUTES
+}
