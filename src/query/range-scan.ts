@@ -144,7 +144,7 @@ function addRows(
   const isWhole = end - first === source.rowCounts[chunk]
   const errors = isWhole ? undefined : source.errorsOf(chunk)
   if (!isWhole && errors === undefined) return
-  const childrenNs = childrenOf(source, chunk, first, end)
+  const childrenNs = isWhole ? source.childrenSumNs(chunk) : childrenOf(source, chunk, first, end)
   if (childrenNs === undefined) return
   const durations = source.durationsOf(chunk)
   if (durations === undefined) return
