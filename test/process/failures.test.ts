@@ -1,4 +1,5 @@
-import { cpSync, rmSync } from 'node:fs'
+import { spawnSync } from 'node:child_process'
+import { chmodSync, cpSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openDatabase } from 'kronicler/database'
@@ -27,6 +28,7 @@ async function run(options: {
   entry?: string
   listen?: boolean
   fileSizeLimitKiB?: number
+  user?: number
 }): Promise<{ report: Report; stderr: string; code: number | null }> {
   const args = [String(CALLS), options.entry ?? 'package', options.listen ? 'listen' : '']
   const result = await runChild('failures.mjs', args, {
@@ -34,6 +36,7 @@ async function run(options: {
     ...(options.fileSizeLimitKiB === undefined
       ? {}
       : { fileSizeLimitKiB: options.fileSizeLimitKiB }),
+    ...(options.user === undefined ? {} : { user: options.user }),
   })
   const report = JSON.parse(result.stdout) as Report
   return { report, stderr: result.stderr, code: result.code }
@@ -65,6 +68,21 @@ describe('a directory that cannot be made', () => {
   })
 })
 
+describe('a directory that may not be written', () => {
+  // root may write everywhere, so then the program runs as nobody
+  const user = process.getuid?.() === 0 ? 65_534 : undefined
+  const refused = user === undefined || mayRead(DIST, user) ? '' : ' (nobody may not read the code)'
+
+  test.skipIf(refused !== '')(`is told, and the program does not notice${refused}`, async () => {
+    const directory = temporaryDirectory()
+    chmodSync(directory, 0o555)
+    const result = await run({ directory, ...(user === undefined ? {} : { user }) })
+    expectUnharmed(result)
+    expect(result.report).toMatchObject({ flushed: false, stored: 0, lastError: 'KRONICLER_IO' })
+    expect(result.stderr).toMatch(/^kronicler: [^\n]*EACCES[^\n]*\n$/)
+  })
+})
+
 test('a disk that is full in the middle: what was stored is readable, the rest is counted', async () => {
   const directory = join(temporaryDirectory(), 'calls')
   const result = await run({ directory, fileSizeLimitKiB: 512 })
@@ -90,3 +108,9 @@ test('a background thread that cannot start: the program stores its calls itself
   expect(result.report).toMatchObject({ writer: 'failed', flushed: true, dropped: 0 })
   expect(await storedCalls(directory)).toMatchObject({ stored: CALLS, dropped: 0 })
 })
+
+/** Whether the user may read a file that is below folders of others. */
+function mayRead(path: string, user: number): boolean {
+  const script = `require('node:fs').readdirSync(${JSON.stringify(path)})`
+  return spawnSync(process.execPath, ['-e', script], { uid: user, gid: user }).status === 0
+}

@@ -55,18 +55,3 @@ test('names of any kind come back as they were given', async () => {
   expect(await database.functionNames()).toEqual(expected)
   await database.close()
 })
-
-test('24 processes that start at once in one directory', async () => {
-  const directory = join(temporaryDirectory(), 'calls')
-  const children = Array.from({ length: 24 }, () =>
-    runChild('many-functions.mjs', ['10', '100'], { env: { KRONICLER_DIR: directory } }),
-  )
-  for (const { code, stderr } of await Promise.all(children)) {
-    expect(stderr).toBe('')
-    expect(code).toBe(0)
-  }
-  const database = await openDatabase(directory)
-  const functions = await database.functions()
-  expect(functions.map((one) => one.calls)).toEqual(Array(10).fill(2400))
-  await database.close()
-})

@@ -20,27 +20,32 @@ export async function runChild(
     env: Record<string, string>
     nodeArgs?: readonly string[]
     fileSizeLimitKiB?: number // no file may grow beyond it: as if the disk were full
+    softFileSizeLimitKiB?: number // likewise, but it can be lifted
+    stdin?: 'ignore' | 'pipe'
+    user?: number // id of the user whose process it is
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
   const file = fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
   const command = [NODE, ...(options.nodeArgs ?? []), file, ...args]
-  const limit = options.fileSizeLimitKiB
+  const limit = options.fileSizeLimitKiB ?? options.softFileSizeLimitKiB
   if (limit !== undefined) {
+    const soft = options.softFileSizeLimitKiB === undefined ? '' : '-S'
     // the shell's unit is 512 bytes
-    command.unshift('/bin/sh', '-c', `ulimit -f ${limit * 2}; exec "$0" "$@"`)
+    command.unshift('/bin/sh', '-c', `ulimit ${soft} -f ${limit * 2}; exec "$0" "$@"`)
   }
   const child = spawn(command[0]!, command.slice(1), {
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
+    ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   })
   let stdout = ''
   let stderr = ''
-  child.stdout.on('data', (text: Buffer) => {
+  child.stdout!.on('data', (text: Buffer) => {
     stdout += text.toString()
     options.onOutput?.(stdout, child)
   })
-  child.stderr.on('data', (text: Buffer) => {
+  child.stderr!.on('data', (text: Buffer) => {
     stderr += text.toString()
   })
   const [code, signal] = (await once(child, 'close')) as [number | null, NodeJS.Signals | null]
