@@ -12,7 +12,7 @@
  * leaves the rules as they were. Readers take no lock: they read again if VERSION has moved meanwhile.
  */
 import type { Control, Controls } from '../queue/controls.ts'
-import { acquire, release } from '../queue/lock.ts'
+import { release, take } from '../queue/lock.ts'
 import { NAME_FUNCTION, OVERFLOW_ID, type NameLog } from '../queue/name-log.ts'
 import { EffectiveRules } from './effective.ts'
 import type { ControlRule } from './rule.ts'
@@ -29,8 +29,6 @@ const HEADER_BYTES = 64
 const TEXT_BYTES = 1024 * 1024
 export const RULES_SIZE_BYTES = HEADER_BYTES + 2 * TEXT_BYTES
 
-/** A dead thread cannot keep the others waiting for longer than this; a living one is done in a few milliseconds. */
-const LOCK_TIMEOUT_MS = 100
 const NO_RULES: RuleLists = { file: [], program: [] }
 
 export class SharedRules {
@@ -160,13 +158,11 @@ export class SharedRules {
   }
 
   #locked(work: () => void): void {
-    const held = acquire(this.#words, LOCK, this.#owner, LOCK_TIMEOUT_MS)
-    // not held: its owner has died, and left the rules whole
+    take(this.#words, LOCK, this.#owner) // a thread that died with it has left the rules whole
     try {
       work()
     } finally {
-      if (held) release(this.#words, LOCK)
-      else Atomics.store(this.#words, LOCK, 0)
+      release(this.#words, LOCK)
     }
   }
 }

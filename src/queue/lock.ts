@@ -26,6 +26,29 @@ export function acquire(
   return false
 }
 
+/** A holder that does not let go in so many looks, one every 5 ms, is dead. */
+const PATIENCE_ROUNDS = 200
+const ROUND_MS = 5
+
+/**
+ * Takes the lock, from a thread that has died with it if need be. Looks are counted, not time: a process that was stopped
+ * for a while, or gets no processor, has live holders. For locks that are held for microseconds.
+ */
+export function take(control: Int32Array, word: number, owner: number): void {
+  let rounds = 0
+  let lastHolder = 0
+  for (;;) {
+    const holder = Atomics.compareExchange(control, word, 0, owner)
+    if (holder === 0) return
+    if (holder !== lastHolder) rounds = 0
+    lastHolder = holder
+    if (rounds >= PATIENCE_ROUNDS) {
+      if (Atomics.compareExchange(control, word, holder, owner) === holder) return
+    } else if (Atomics.wait(control, word, holder, ROUND_MS) === 'timed-out') rounds++
+    else rounds = 0 // somebody has let go: it lives
+  }
+}
+
 export function release(control: Int32Array, word: number): void {
   Atomics.store(control, word, 0)
   Atomics.notify(control, word, 1)

@@ -12,7 +12,7 @@
  *   PERSISTED  bytes of entries that are in the dictionary file (drain lock's owner)
  *   NEXT_ID    next free id, one word a kind
  */
-import { acquire, release } from './lock.ts'
+import { release, take } from './lock.ts'
 
 export const NAME_FUNCTION = 0
 export const NAME_ERROR_TYPE = 1
@@ -34,8 +34,6 @@ const HEADER_BYTES = 64
 const ENTRY_HEADER_BYTES = 12
 /** Names beyond the limit that are kept for people to read. */
 const MOST_OVERFLOWED = 100
-/** A dead thread cannot keep the others waiting for longer than this. */
-const LOCK_TIMEOUT_MS = 100
 
 export interface NameLimits {
   functions: number // distinct functions
@@ -119,23 +117,25 @@ export class NameLog {
   }
 
   #locked<T>(work: () => T): T {
-    const held = acquire(this.#words, LOCK, this.#owner, LOCK_TIMEOUT_MS)
-    // not held: its owner died while it was adding a name, so its half entry lies above USED and is overwritten
+    // a thread that died in here has left half an entry above USED: it is overwritten
+    take(this.#words, LOCK, this.#owner)
     try {
       this.#read()
       return work()
     } finally {
-      if (held) release(this.#words, LOCK)
-      else Atomics.store(this.#words, LOCK, 0)
+      release(this.#words, LOCK)
     }
   }
 
   #add(kind: NameKind, name: string): number {
     const next = Math.max(Atomics.load(this.#words, NEXT_ID + kind), RESERVED_IDS)
     const limitReached = next - RESERVED_IDS >= this.#limits[kind]!
-    if (limitReached || !this.#append(kind, next, name)) return this.#overflow(kind, name)
+    if (limitReached) return this.#overflow(kind, name)
+    // first: a thread that dies in between wastes an id, and leaves none to two names
     Atomics.store(this.#words, NEXT_ID + kind, next + 1)
-    return next
+    if (this.#append(kind, next, name)) return next
+    Atomics.store(this.#words, NEXT_ID + kind, next)
+    return this.#overflow(kind, name)
   }
 
   #overflow(kind: NameKind, name: string): number {
