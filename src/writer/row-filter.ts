@@ -15,6 +15,7 @@ import {
   type RowColumns,
 } from '../database/format/rows.ts'
 import { MetricsAccumulator } from '../metrics/accumulator.ts'
+import { BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
 import type { MetricsSlab } from '../metrics/slab.ts'
 import type { Controls } from '../queue/controls.ts'
 import { nowMs } from '../internal/time.ts'
@@ -68,7 +69,9 @@ export class RowFilter {
       this.#accumulator.clear()
       this.#folded.read(id, this.#accumulator)
       if (this.#accumulator.calls < FEWEST_CALLS) continue
-      this.#controls.setKeepFromNs(id, this.#accumulator.quantile(SLOW_QUANTILE))
+      const slowNs = Math.round(this.#accumulator.quantile(SLOW_QUANTILE))
+      // beyond the bucket: in it may be nearly all calls of a function that always takes as long
+      this.#controls.setKeepFromNs(id, BUCKET_UPPER_NS[bucketOf(slowNs)]! + 1)
     }
   }
 

@@ -117,6 +117,16 @@ describe('a sample', () => {
     expect(kept.details!.weights[0]).toBe(1)
   })
 
+  test('is one of a function that always takes as long, too', () => {
+    const { controls, filter, slab } = setUp()
+    controls.set(2, { enabled: true, slowerThanNs: 0, oneIn: 10 })
+    filter.keep(rowsOf([]), 0, 0)
+    for (let call = 0; call < 1000; call++) slab.fold(2, 1_000_000, false)
+    filter.learn()
+    const kept = filter.keep(rowsOf(Array(CALLS).fill({ id: 2, durationNs: 1_000_000 })), 0, 0)
+    expect(kept.count).toBeLessThan(CALLS / 5)
+  })
+
   test('holds everything while nobody knows what is slow', () => {
     const { controls, filter } = setUp()
     controls.set(2, { enabled: true, slowerThanNs: 0, oneIn: 1000 })
