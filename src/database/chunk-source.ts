@@ -57,6 +57,9 @@ export interface ChunkSource {
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
   errorsOf(chunk: number): ErrorRows | undefined
   detailsOf(chunk: number): ChunkDetails | undefined
+
+  /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
+  detailsOffset(chunk: number): number
 }
 
 /**

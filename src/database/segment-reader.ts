@@ -230,6 +230,10 @@ export class SegmentReader implements ChunkSource {
     })
   }
 
+  detailsOffset(chunk: number): number {
+    return this.#directory.details?.pageOffsets[chunk] ?? 0
+  }
+
   close(): void {
     const { arena, cache, files } = this.#context
     arena.give(this.#histograms)

@@ -145,6 +145,10 @@ export class WalChunks implements ChunkSource {
     return { contexts, childrenNs, attributes }
   }
 
+  detailsOffset(_chunk: number): number {
+    return 0
+  }
+
   /** Gives the memory back; the object must not be used any more. */
   close(): void {
     this.#context.arena.give(this.#saturated)

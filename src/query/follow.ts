@@ -73,6 +73,7 @@ function addRows(snapshot: Snapshot, arrived: ArrivedRows, to: CallRow[]): void 
       childrenNs: details?.childrenNs[row] ?? 0,
       weight: details?.weights[row] ?? 1,
       attributes: details?.attributes.get(row),
+      offset: 0,
     }
     to.push(decoder.row(name, startsUs[row]!, durationsNs[row]!, encoded))
   }

@@ -167,7 +167,7 @@ function childrenOf(
   first: number,
   end: number,
 ): number | undefined {
-  if (source.hasDetails[chunk] === 0) return 0
+  if (source.childrenSumNs(chunk) === 0) return 0
   const details = source.detailsOf(chunk)
   if (details === undefined) return undefined
   let sumNs = 0

@@ -3,12 +3,7 @@
  * From references to rows: whatever a question did not need to choose them is decoded last, and only
  * for those that were chosen.
  */
-import {
-  lowerBound,
-  NO_DETAILS,
-  type ChunkDetails,
-  type ChunkSource,
-} from '../database/chunk-source.ts'
+import { lowerBound, NO_DETAILS, type ChunkSource } from '../database/chunk-source.ts'
 import { depthOf, isAsyncContext, parentIdOf } from '../database/format/call-context.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
@@ -34,6 +29,7 @@ export interface EncodedDetails {
   childrenNs: number
   weight: number
   attributes: Uint8Array | undefined
+  offset: number // byte in the file at which the attributes stand, or something before them
 }
 
 /** Turns the numbers of one file into rows. */
@@ -57,7 +53,7 @@ export class RowDecoder {
   }
 
   row(name: string, startUs: number, durationNs: number, details: EncodedDetails): CallRow {
-    const { attributes, childrenNs, context, error, weight } = details
+    const { attributes, childrenNs, context, error, offset, weight } = details
     const parentId = parentIdOf(context)
     return {
       function: name,
@@ -69,15 +65,16 @@ export class RowDecoder {
       depth: depthOf(context),
       async: isAsyncContext(context),
       weight,
-      attributes: attributes === undefined ? undefined : this.#parse(attributes),
+      attributes: attributes === undefined ? undefined : this.#parse(attributes, offset),
     }
   }
 
-  #parse(text: Uint8Array): CallRow['attributes'] {
+  #parse(text: Uint8Array, offset: number): CallRow['attributes'] {
     const attributes = parseAttributes(text)
     if (attributes === undefined) {
-      // one report for a file: there may be as many as rows
-      this.#report(new CorruptionError(this.#path, 0, 'attributes of a call are no JSON object'))
+      // does not name the row: there may be thousands of them, and a fault is told once
+      const reason = 'attributes of a call are no JSON object'
+      this.#report(new CorruptionError(this.#path, offset, reason))
     }
     return attributes
   }
@@ -108,9 +105,14 @@ export function toCallRows(snapshot: Snapshot, references: readonly RowReference
         const { durationNs, functionName, row, startUs } = references[position]!
         const type = errorTypeOf(errors, row)
         const error = type === 0 ? undefined : owner.errorName(type)
-        const weight = source.weights[chunk]!
-        const encoded = encodedDetails(details, row, error, weight)
-        rows[position] = decoder.row(functionName, startUs, durationNs, encoded)
+        rows[position] = decoder.row(functionName, startUs, durationNs, {
+          error,
+          context: details.contexts?.[row] ?? 0,
+          childrenNs: details.childrenNs?.[row] ?? 0,
+          weight: source.weights[chunk]!,
+          attributes: details.attributes.get(row),
+          offset: source.detailsOffset(chunk),
+        })
       }
     }
   }
@@ -122,21 +124,6 @@ export function toCallRows(snapshot: Snapshot, references: readonly RowReference
 function errorTypeOf({ rows, types }: ErrorRows, row: number): number {
   const at = lowerBound(rows, rows.length, row)
   return rows[at] === row ? types[at]! : 0
-}
-
-function encodedDetails(
-  { attributes, childrenNs, contexts }: ChunkDetails,
-  row: number,
-  error: string | undefined,
-  weight: number,
-): EncodedDetails {
-  return {
-    error,
-    context: contexts?.[row] ?? 0,
-    childrenNs: childrenNs?.[row] ?? 0,
-    weight,
-    attributes: attributes.get(row),
-  }
 }
 
 /** Positions of the references to each chunk, so that every chunk is decoded once. */
