@@ -19,6 +19,8 @@ import {
 import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog } from '../../../src/queue/name-log.ts'
 import { createProducer } from '../../../src/queue/producer.ts'
 
+const CAPACITY = 4096
+
 export interface RecordedCall {
   name: string
   durationNs: number
@@ -39,7 +41,7 @@ export function fakeRecorder(): Measure & {
   warnings: string[]
 } {
   const memory = createSharedMemory(
-    4096,
+    CAPACITY,
     {
       names: 1 << 20,
       slab: 1024,
@@ -78,7 +80,8 @@ export function fakeRecorder(): Measure & {
   function taken(): RecordedCall[] {
     const calls: RecordedCall[] = []
     for (let i = control[tailWord(0)]!; i < control[headWord(0)]!; i++) {
-      const word = i * 8
+      const record = i & (CAPACITY - 1)
+      const word = record * 8
       const functionWord = words[word + 4]!
       const parentWord = words[word + 5]!
       const entry = (parentWord & DETAILED_BIT) === 0 ? undefined : details.find(details.tail, i)
@@ -86,7 +89,7 @@ export function fakeRecorder(): Measure & {
       const attributes = entry?.attributes && Buffer.from(entry.attributes).toString()
       calls.push({
         name: names.nameOf(NAME_FUNCTION, functionWord & FUNCTION_ID_MASK)!,
-        durationNs: Number(times[i * 4 + 1]! - times[i * 4]!),
+        durationNs: Number(times[record * 4 + 1]! - times[record * 4]!),
         depth: (functionWord >>> DEPTH_SHIFT) & MAX_DEPTH,
         asynchronous: (parentWord & ASYNC_BIT) !== 0,
         parent: names.nameOf(NAME_FUNCTION, parentWord & FUNCTION_ID_MASK),
