@@ -27,7 +27,8 @@ const instance = (registry[KEY] ??= createInstance())
  *   class Orders { @capture async find(id: string) { ... } }
  *
  * What comes back has the function's exact type and cannot be told from it. Sync throws and rejections are recorded
- * alike, with their class name, and reach the caller unchanged. A generator cannot be captured.
+ * alike, with their class name, and reach the caller unchanged. A generator is one call, from the first `next()` to the
+ * end of its body.
  *
  * @throws {TypeError}  what is to be captured is not a function, or an option is not known
  * @throws {RangeError} the name is empty
@@ -64,7 +65,7 @@ export const record = instance.record
 export const configure = instance.configure
 
 /**
- * Sets what is recorded of the functions whose names match, while the program runs: at once, in all threads that
+ * Sets what is recorded of the functions whose names match, while the program runs: from now on, in all threads that
  * record together, and for functions that are captured later too.
  *
  *   control('orders.*', { enabled: false })

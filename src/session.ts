@@ -198,13 +198,12 @@ export class Session {
     if (this.#started || this.#closed) return
     this.#started = true
     if (this.#joined) return
-    const writer = this.#hostWriter()
-    writer.start()
     if (this.#settings.signals) {
       onEndingSignal(() => {
-        writer.drainNow()
+        this.#hostWriter().drainNow()
       })
     }
+    this.#hostWriter().start()
   }
 
   #hostWriter(): WriterHost {
@@ -240,6 +239,7 @@ export class Session {
   #createBackend(): CaptureBackend {
     return createBackend({
       producer: this.#producer,
+      clockOrigin: this.#memory.clockOrigin,
       names: this.#names,
       controls: this.#controls,
       admit: (id, own) => {

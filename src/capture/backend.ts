@@ -13,16 +13,20 @@ import {
   type NameLog,
 } from '../queue/name-log.ts'
 import type { Producer } from '../queue/producer.ts'
+import { createStepClock } from '../queue/step-clock.ts'
+import type { ClockOriginMs } from '../queue/time-source.ts'
 import { createAsyncParents } from './async-parents.ts'
 import type { CaptureBackend } from './capture.ts'
 import { errorTypeName } from './error-type.ts'
 import { createOpenSpan } from './span.ts'
 import { createWrapCallback } from './wrap-callback.ts'
 import { createWrapDetailed } from './wrap-detailed.ts'
+import { createWrapGenerator } from './wrap-generator.ts'
 import { createWrapping } from './wrap.ts'
 
 export interface BackendParts {
   producer: Producer
+  clockOrigin: ClockOriginMs // of the producer's clock
   names: NameLog
   controls: Controls
   maxFunctions: number
@@ -33,10 +37,11 @@ export interface BackendParts {
 }
 
 export function createBackend(parts: BackendParts): CaptureBackend {
-  const { admit, controls, maxFunctions, names, producer, warn } = parts
+  const { clockOrigin, admit, controls, maxFunctions, names, producer, warn } = parts
   const errorTypeNamed = (name: string): number => names.idOf(NAME_ERROR_TYPE, name)
   const errorType = (thrown: unknown): number => errorTypeNamed(errorTypeName(thrown))
   const hooks = { errorType, errorTypeNamed, off: controls.off }
+  const parents = createAsyncParents(producer)
   let warnedOfOverflow = false
   let warnedOfShortNames = false
 
@@ -52,9 +57,10 @@ export function createBackend(parts: BackendParts): CaptureBackend {
 
   return {
     ...createWrapping(producer, hooks),
-    wrapDetailed: createWrapDetailed(producer, {
+    wrapDetailed: createWrapDetailed(producer, { ...hooks, parents }),
+    wrapGenerator: createWrapGenerator(producer, createStepClock(clockOrigin), {
       ...hooks,
-      parents: createAsyncParents(producer),
+      parents,
     }),
     wrapCallback: createWrapCallback(producer, hooks),
     openSpan: createOpenSpan(producer, hooks),

@@ -13,6 +13,7 @@ import { checkCaptureOptions, checkName, type CaptureOptions } from './options.t
 import type { OpenSpan } from './span.ts'
 import type { WrapCallback } from './wrap-callback.ts'
 import type { WrapDetailed } from './wrap-detailed.ts'
+import { isGeneratorFunction, type WrapGenerator } from './wrap-generator.ts'
 import type { AnyFunction, IdAtFirstCall, Wrapping } from './wrap.ts'
 
 type Callable = (this: never, ...args: never[]) => unknown
@@ -57,6 +58,7 @@ export interface Capture extends CaptureDecorator {
 /** With what calls are recorded. None of it throws. */
 export interface CaptureBackend extends Wrapping {
   wrapDetailed: WrapDetailed
+  wrapGenerator: WrapGenerator
   wrapCallback: WrapCallback
   openSpan: OpenSpan
   record: (functionId: number, durationNs: number, options: RecordedOutcome) => void
@@ -86,6 +88,7 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
     const details = detailsIn(options)
 
     function create(fn: AnyFunction, backend: CaptureBackend, id: number | IdAtFirstCall) {
+      if (isGeneratorFunction(fn)) return backend.wrapGenerator(fn, id, details)
       return details === undefined ? backend.wrap(fn, id) : backend.wrapDetailed(fn, id, details)
     }
 
@@ -98,7 +101,6 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
 
     return {
       wrapNamed(fn, name) {
-        assertCapturable(fn)
         const known = wrappers.get(fn)?.get(name)
         if (known !== undefined) return known
         const backend = activeBackend()
@@ -110,7 +112,6 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
         return wrapper
       },
       wrapUnnamed(fn, nameAtFirstCall) {
-        assertCapturable(fn)
         const backend = activeBackend()
         if (backend === undefined) return fn
         const definedAt = placeOnce() // at the first call the stack is another
@@ -160,17 +161,7 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   return capture as Capture
 }
 
-/** `a`, or `t.a`: what a minifier leaves of `calculate`. Without a regular expression: see stack-room. */
+/** `a`, or `t.a`: what a minifier leaves of `calculate`. */
 function isShort(name: string): boolean {
-  const dot = name.lastIndexOf('.')
-  return name.length - dot === 2 && dot <= 2
-}
-
-function assertCapturable(fn: AnyFunction): void {
-  const kind = Object.prototype.toString.call(fn)
-  if (kind === '[object GeneratorFunction]' || kind === '[object AsyncGeneratorFunction]') {
-    throw new TypeError(
-      `capture: ${fn.name || 'the function'} is a generator, whose call ends before its work begins; capture the function that consumes it`,
-    )
-  }
+  return /^(?:[A-Za-z_$]\w?\.)?[A-Za-z_$]$/.test(name)
 }

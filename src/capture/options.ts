@@ -33,8 +33,15 @@ export type AttributeExtractor<F = unknown> = (
 
 type ArgumentsOf<F> = F extends (this: never, ...args: infer A) => unknown ? A : unknown[]
 
-/** What an async function's promise is fulfilled with. */
-type ResultOf<F> = F extends (this: never, ...args: never[]) => infer R ? Awaited<R> : unknown
+type ResultOf<F> = F extends (this: never, ...args: never[]) => infer R ? EndOf<R> : unknown
+
+/** What an async function's promise is fulfilled with, what a generator's last result has. */
+type EndOf<R> =
+  R extends Generator<unknown, infer Last, never>
+    ? Last
+    : R extends AsyncGenerator<unknown, infer Last, never>
+      ? Last
+      : Awaited<R>
 
 export type Redaction = boolean | readonly string[]
 

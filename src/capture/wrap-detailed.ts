@@ -46,23 +46,21 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       if (off[functionId] === 1) return invoke()
       const ancestry = details.parent === true ? parents.enter(functionId) : undefined
       const level = begin(functionId)
-      let failed = false
-      let value: unknown
+      let outcome: Outcome
       try {
-        value = ancestry === undefined ? invoke() : ancestry.run(invoke)
+        const value: unknown = ancestry === undefined ? invoke() : ancestry.run(invoke)
+        outcome = { failed: false, value }
       } catch (error) {
-        // at the end of the stack not even an object can be made here
-        failed = true
-        value = error
+        outcome = { failed: true, value: error }
       }
       stack.top = level - 1
-      let result = value
+      let result = outcome.value
       try {
-        result = finishCall(level, { failed, value }, args, ancestry)
+        result = finishCall(level, outcome, args, ancestry)
       } catch {
         stack.lost++ // no stack left for what comes after the call
       }
-      if (failed) throw value
+      if (outcome.failed) throw outcome.value
       return result
     }
 

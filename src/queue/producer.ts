@@ -152,6 +152,7 @@ export function createProducer(
   let freeCount = 0
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
   let limit = head
+  let granted = head // what the limit was before an annotation moved it
   let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
   let probes = 0
   let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
@@ -295,6 +296,7 @@ export function createProducer(
 
   function annotate(childrenNs: number, attributes: string | undefined): void {
     details.prepare(childrenNs, attributes)
+    if (limit !== head) granted = limit
     limit = head // so that the next record comes by `write`
   }
 
@@ -313,7 +315,7 @@ export function createProducer(
     endNs: bigint,
   ): void {
     try {
-      if (head === limit && !makeRoom()) {
+      if (head === limit && !hasRoom()) {
         refuse(functionId, startNs, endNs)
         return
       }
@@ -372,6 +374,13 @@ export function createProducer(
     return details.isPrepared && details.publish(head) ? DETAILED_BIT : 0
   }
 
+  /** The limit was reached, or only an annotation has moved it here. */
+  function hasRoom(): boolean {
+    if (((granted - head) | 0) <= 0) return makeRoom()
+    limit = granted
+    return true
+  }
+
   /** @returns whether the next record may be written; then `limit` lies ahead of `head` */
   function makeRoom(): boolean {
     countLost()
@@ -418,18 +427,9 @@ export function createProducer(
     counters[clockReadCounter(slot ?? 0)] = leastNs
   }
 
-  /** At the end of the stack it fails; the event loop's next turn starts what has not been started. */
-  function start(): void {
-    try {
-      hooks.start()
-    } catch {
-      // nothing of it may reach the application
-    }
-  }
-
   /** First call of the thread, or a recursion deeper than any before. */
   function deepen(level: number): void {
-    if (levelLimit === 0) start()
+    if (levelLimit === 0) hooks.start()
     if (level >= starts.length) {
       const deeper = createTimes(starts.length * 2, clockOrigin)
       deeper.set(starts)
@@ -475,11 +475,11 @@ export function createProducer(
     record,
     writeThrough() {
       if (mode === 'queue') mode = 'write-through'
-      limit = head
+      limit = granted = head
     },
     refuseAll() {
       mode = 'refuse'
-      limit = head
+      limit = granted = head
     },
   }
 }

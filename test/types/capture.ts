@@ -154,3 +154,27 @@ capture({ attributes: (args) => ({ first: args[0] }) })((n: number) => n)
 capture((n: number) => n, { attributes: ([n]) => n.toUpperCase() })
 // @ts-expect-error -- no such option
 capture((n: number) => n, { sampling: 1 })
+capture(
+  'generator',
+  function* (n: number): Generator<string, number, boolean> {
+    return (yield 'text') ? n : 0
+  },
+  {
+    isError: (last) => {
+      assertTrue<Equal<typeof last, number | undefined>>()
+      return last === 0
+    },
+  },
+)
+const _items = capture(
+  async function* (n: number): AsyncGenerator<string, number, boolean> {
+    return (yield 'text') ? n : 0
+  },
+  {
+    isError: (last) => {
+      assertTrue<Equal<typeof last, number | undefined>>()
+      return last === 0
+    },
+  },
+)
+assertTrue<Equal<typeof _items, (n: number) => AsyncGenerator<string, number, boolean>>>()
