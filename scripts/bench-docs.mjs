@@ -50,7 +50,7 @@ const SUITES = [
     title: 'What a captured call costs',
     text: `Time above the bare call, of functions that do next to nothing: 16 different ones called in turn from one
 place, so that the engine can inline none of them (\`sync-16\`), or a single one (\`sync-1\`); the same of async functions
-(\`async\` has 16, \`async-1\` one). \`limit\` is two \`performance.now()\` reads around the call, the simplest way to measure it
+(\`async\` has 16, \`async-1\` one); and an item of generators that give 64 of them. \`limit\` is two \`performance.now()\` reads around the call or item, the simplest way to measure it
 and throw the result away; × is the ratio to it, "p10" that of the 10th percentiles, when the machine disturbs least.
 Contenders take turns in rounds of a few milliseconds; tools that slow down a whole process have one of their own,
 with the same baselines.`,
@@ -110,7 +110,13 @@ more than two clock reads: it needs a promise of its own to see the function's p
         whats: /^(sync-16|sync-1|async|async-1)$/,
         cell: overhead,
       }),
-      list({ names: /\/bare-/, heading: ['bare call', 'ns'] }),
+      pivot({
+        corner: 'ns per item',
+        lines: 'who',
+        whats: /^(generator|async-generator)$/,
+        cell: overhead,
+      }),
+      list({ names: /\/bare-/, heading: ['bare call or item', 'ns'] }),
       pivot({ corner: 'allocated, B per sync call', lines: 'who', whats: /^heap$/, cell: plain }),
       list({
         names: /\/(sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,

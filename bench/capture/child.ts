@@ -17,7 +17,7 @@ import { MAX_HEAP_CALLS, measureHeap } from './heap.ts'
 import { measureInFlight } from './in-flight.ts'
 import { measurePaced } from './paced.ts'
 import { measureRounds } from './rounds.ts'
-import { KINDS } from './subjects.ts'
+import { CALL_KINDS, GENERATOR_KINDS } from './subjects.ts'
 import { measureSustained } from './sustained.ts'
 import { measureUnpaced } from './unpaced.ts'
 
@@ -52,6 +52,8 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
       return withParent(folder)
     case 'parent-heap':
       return heap(await kroniclerWithOptions(folder, ['parent'], { queueCapacity: HEAP_QUEUE }))
+    case 'generators':
+      return compare([bare, limit, await kronicler(folder)], GENERATOR_KINDS)
     case 'sustained':
       return measureSustained(await kronicler(folder), folder)
     case 'paced':
@@ -120,10 +122,10 @@ async function lightPeers(): Promise<Contender[]> {
   ]
 }
 
-async function compare(all: Contender[]): Promise<Measurements> {
+async function compare(all: Contender[], kinds = CALL_KINDS): Promise<Measurements> {
   const contenders = all.filter(wanted)
   const rows: BenchRow[] = []
-  for (const kind of KINDS) {
+  for (const kind of kinds) {
     progress(`${kind}: ${contenders.map(({ who }) => who).join(', ')}`)
     rows.push(...(await measureRounds(kind, contenders, options.rounds)))
   }

@@ -30,6 +30,7 @@ export const OWN_GROUPS = [
   'options-heap',
   'parent',
   'parent-heap',
+  'generators',
   'sustained',
   'paced',
   'unpaced',

@@ -6,7 +6,7 @@
 import type { BenchRow } from '../harness/result.ts'
 import { percentiles, quantile } from '../harness/statistics.ts'
 import type { Contender } from './contenders/contender.ts'
-import { createLoop, createSubjects, isAsync, type Kind, type Subject } from './subjects.ts'
+import { createLoop, createSubjects, isAsync, ITEMS, type Kind, type Subject } from './subjects.ts'
 
 const ROUND_NS = 2e6 // long against the clock, short against the system's time slices
 const MIN_CALLS = 256
@@ -48,13 +48,13 @@ async function prepare(kind: Kind, contender: Contender): Promise<Runner> {
   let perCallNs = 0
   const start = performance.now()
   for (let calls = 0; calls < WARM_UP_CALLS;) {
-    const count = Math.min(maxCalls, MIN_WARM_UP_CALLS)
+    const count = Math.floor(Math.min(maxCalls, MIN_WARM_UP_CALLS) / ITEMS) * ITEMS
     perCallNs = await run(count)
     calls += count
     if (calls >= MIN_WARM_UP_CALLS && performance.now() - start > WARM_UP_MS) break
   }
-  const calls = Math.round(Math.min(maxCalls, Math.max(MIN_CALLS, ROUND_NS / perCallNs)))
-  return { contender, run, calls, perCallNs: [] }
+  const calls = Math.min(maxCalls, Math.max(MIN_CALLS, ROUND_NS / perCallNs))
+  return { contender, run, calls: Math.floor(calls / ITEMS) * ITEMS, perCallNs: [] }
 }
 
 function createRun(

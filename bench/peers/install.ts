@@ -9,11 +9,21 @@ import { progress } from '../harness/report.ts'
 
 const TIMEOUT_MS = 300_000
 
-/** Does nothing if they are there. @returns why it was not possible; undefined: they are there */
+let failure: string | undefined
+
+/**
+ * Does nothing if they are there, and tries once.
+ *
+ * @returns why it was not possible; undefined: they are there
+ */
 export function installPeers(): string | undefined {
   if (isInstalled()) return undefined
+  return (failure ??= install())
+}
+
+function install(): string | undefined {
   progress('installing the packages of bench/peers')
-  const { error, status, stderr } = spawnSync('npm', ['run', '--silent', 'bench:peers'], {
+  const { error, status, stderr } = spawnSync('npm', ['run', 'bench:peers'], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     encoding: 'utf8',
     shell: process.platform === 'win32', // where npm is a script
@@ -21,7 +31,7 @@ export function installPeers(): string | undefined {
     timeout: TIMEOUT_MS,
   })
   if (status === 0 && isInstalled()) return undefined
-  const line = stderr.split('\n').find((text) => text.startsWith('npm error'))
+  const line = stderr.split('\n').find((text) => /^npm (error|ERR!) code/.test(text))
   return `npm run bench:peers failed: ${error?.message ?? line ?? `exit code ${status}`}`
 }
 
