@@ -118,6 +118,12 @@ more than two clock reads: it needs a promise of its own to see the function's p
       }),
       list({ names: /\/bare-/, heading: ['bare call or item', 'ns'] }),
       pivot({ corner: 'allocated, B per sync call', lines: 'who', whats: /^heap$/, cell: plain }),
+      pivot({
+        corner: 'ms at the start of a program',
+        lines: 'who',
+        whats: /^(import|first-capture|first-call)$/,
+        cell: plain,
+      }),
       list({
         names: /\/(sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
         heading: ['one thread', ''],

@@ -17,6 +17,7 @@ import { MAX_HEAP_CALLS, measureHeap } from './heap.ts'
 import { measureInFlight } from './in-flight.ts'
 import { measurePaced } from './paced.ts'
 import { measureRounds } from './rounds.ts'
+import { measureStartup } from './startup.ts'
 import { CALL_KINDS, GENERATOR_KINDS } from './subjects.ts'
 import { measureSustained } from './sustained.ts'
 import { measureUnpaced } from './unpaced.ts'
@@ -64,6 +65,8 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
       return measureUnpaced(folder, 'block')
     case 'in-flight':
       return measureInFlight(folder)
+    case 'startup':
+      return measureStartup(folder, options.skip)
     default:
       return measurePeer(group)
   }
