@@ -3,7 +3,8 @@
  * The database by itself: ask about recorded calls, or store measurements of your own.
  */
 export { DatabaseWriter } from './database/database-writer.ts'
-export type { CallInput, DatabaseWriterOptions } from './database/database-writer.ts'
+export type { CallInput } from './database/call-input.ts'
+export type { DatabaseWriterOptions } from './database/database-writer.ts'
 export type { RowColumns, RowDetails } from './database/format/rows.ts'
 export { CorruptionError, KroniclerError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'

@@ -65,7 +65,7 @@ export const record = instance.record
 export const configure = instance.configure
 
 /**
- * Sets what is recorded of the functions whose names match, while the program runs: from now on, in all threads that
+ * Sets what is recorded of the functions whose names match, while the program runs: at once, in all threads that
  * record together, and for functions that are captured later too.
  *
  *   control('orders.*', { enabled: false })

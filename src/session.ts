@@ -198,12 +198,13 @@ export class Session {
     if (this.#started || this.#closed) return
     this.#started = true
     if (this.#joined) return
+    const writer = this.#hostWriter()
+    writer.start()
     if (this.#settings.signals) {
       onEndingSignal(() => {
-        this.#hostWriter().drainNow()
+        writer.drainNow()
       })
     }
-    this.#hostWriter().start()
   }
 
   #hostWriter(): WriterHost {

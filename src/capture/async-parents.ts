@@ -61,8 +61,8 @@ export function createAsyncParents(producer: Producer): AsyncParents {
       const own = new OpenCall(functionId)
       // on a stack of captured calls the stack itself tells who called
       const crossesGap = above !== undefined && producer.current() === 0
-      if (crossesGap) producer.setRoot(above.functionId)
       above?.childBegins(Number(producer.time()))
+      if (crossesGap) producer.setRoot(above.functionId)
       return {
         run: (fn) => callers.run(own, fn),
         detach() {

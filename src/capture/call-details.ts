@@ -7,6 +7,7 @@ import { types } from 'node:util'
 import { createAttributeEncoder, type AttributeEncoder } from './attributes.ts'
 import type { CaptureOptions } from './options.ts'
 import type { Outcome } from './share-outcome.ts'
+import { hasStackRoom } from './stack-room.ts'
 import type { WrapHooks } from './wrap.ts'
 
 /** The options that make a call say more than how long it took. */
@@ -48,7 +49,7 @@ export function attributesOf(
   args: unknown[],
   { failed, value }: Outcome,
 ): string | undefined {
-  if (attributes === undefined) return undefined
+  if (attributes === undefined || !hasStackRoom()) return undefined
   try {
     const given = failed ? attributes(args, undefined, value) : attributes(args, value, undefined)
     return given === undefined ? undefined : encode(given)
@@ -58,7 +59,7 @@ export function attributesOf(
 }
 
 function hasFailed({ isError }: CallDetails, { failed, value }: Outcome): boolean {
-  if (isError === undefined) return failed
+  if (isError === undefined || !hasStackRoom()) return failed
   try {
     return Boolean(failed ? isError(undefined, value) : isError(value, undefined))
   } catch {

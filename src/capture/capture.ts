@@ -161,7 +161,8 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   return capture as Capture
 }
 
-/** `a`, or `t.a`: what a minifier leaves of `calculate`. */
+/** `a`, or `t.a`: what a minifier leaves of `calculate`. Without a regular expression: see stack-room. */
 function isShort(name: string): boolean {
-  return /^(?:[A-Za-z_$]\w?\.)?[A-Za-z_$]$/.test(name)
+  const dot = name.lastIndexOf('.')
+  return name.length - dot === 2 && dot <= 2
 }

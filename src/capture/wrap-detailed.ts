@@ -46,21 +46,23 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       if (off[functionId] === 1) return invoke()
       const ancestry = details.parent === true ? parents.enter(functionId) : undefined
       const level = begin(functionId)
-      let outcome: Outcome
+      let failed = false
+      let value: unknown
       try {
-        const value: unknown = ancestry === undefined ? invoke() : ancestry.run(invoke)
-        outcome = { failed: false, value }
+        value = ancestry === undefined ? invoke() : ancestry.run(invoke)
       } catch (error) {
-        outcome = { failed: true, value: error }
+        // at the end of the stack not even an object can be made here
+        failed = true
+        value = error
       }
       stack.top = level - 1
-      let result = outcome.value
+      let result = value
       try {
-        result = finishCall(level, outcome, args, ancestry)
+        result = finishCall(level, { failed, value }, args, ancestry)
       } catch {
         stack.lost++ // no stack left for what comes after the call
       }
-      if (outcome.failed) throw outcome.value
+      if (failed) throw value
       return result
     }
 

@@ -87,8 +87,8 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       }
       throw error
     }
-    if (isSettling(result)) return settleShared(result, functionId, level) as T
     try {
+      if (isSettling(result)) return settleShared(result, functionId, level) as T
       end(functionId, level)
     } catch {
       stack.top = level - 1
@@ -132,10 +132,10 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         }
         throw error
       }
-      if (alwaysPromise || isSettling(result)) {
-        return settleResult(result as Promise<unknown>, functionId, level)
-      }
       try {
+        if (alwaysPromise || isSettling(result)) {
+          return settleResult(result as Promise<unknown>, functionId, level)
+        }
         end(functionId, level)
       } catch {
         stack.top = level - 1
@@ -163,10 +163,10 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           }
           throw error
         }
-        if (alwaysPromise || isSettling(result)) {
-          return settleResult(result as Promise<unknown>, functionId, level)
-        }
         try {
+          if (alwaysPromise || isSettling(result)) {
+            return settleResult(result as Promise<unknown>, functionId, level)
+          }
           end(functionId, level)
         } catch {
           stack.top = level - 1

@@ -4,11 +4,14 @@
  * Names instead of ids, batches of any size, and logs that seal themselves.
  */
 import { KroniclerError } from '../errors.ts'
-import { checkOptionNames, kindOf } from '../internal/check-options.ts'
+import { checkOptionNames } from '../internal/check-options.ts'
+import { checkCall, checkText, type CallInput, type CheckedCall } from './call-input.ts'
+import { checkRows } from './check-rows.ts'
 import { DirectoryWriter, type DirectoryCreateOptions } from './directory-writer.ts'
 import { toIoError } from './file.ts'
 import { encodeDictionaryEntry, KIND_ERROR_TYPE, KIND_FUNCTION } from './format/dictionary.ts'
-import { createRowColumns, MAX_DURATION_NS, MAX_START_US, type RowColumns } from './format/rows.ts'
+import { encodeContext, MAX_PARENT_ID } from './format/call-context.ts'
+import { createRowColumns, detailsOf, type RowColumns, type RowDetails } from './format/rows.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame.ts'
 import { loadKernels } from './kernels/kernels.ts'
 
@@ -19,14 +22,6 @@ export interface DatabaseWriterOptions extends Pick<
   /** When rows become durable: with every append and flush, every second or so, or when the system likes (default 'interval'). */
   sync?: 'batch' | 'interval' | 'never' | undefined
   segmentRows?: number | undefined // rows after which a log is sealed, 1 to 16,777,216 (default 262,144)
-}
-
-/** One call, as insert() takes it. */
-export interface CallInput {
-  function: string
-  startMs: number // since the Unix epoch, at least 0; kept to the microsecond
-  durationNs: number // rounded to a whole number, 0 .. 2^53 - 1
-  error?: string | undefined // class name of the error (default: none)
 }
 
 const DEFAULT_SEGMENT_ROWS = 262_144
@@ -43,6 +38,8 @@ export class DatabaseWriter {
   readonly #sync: 'batch' | 'interval' | 'never'
   readonly #segmentRows: number
   readonly #functionIds = new Map<string, number>()
+  #nextFunctionId = 0
+  #firstAsCaller: number | undefined // another id of the function with id 0, which means "none" in a context
   readonly #errorTypeIds = new Map<string, number>()
   readonly #buffer = createRowColumns(BUFFERED_ROWS)
   #rowCount = 0
@@ -98,6 +95,26 @@ export class DatabaseWriter {
   }
 
   /**
+   * Id of a function that called another, to be used in the contexts of append(). Unlike functionId() never 0.
+   *
+   * @throws {RangeError} there are too many functions: contexts have room for the first 1,048,575
+   */
+  callerId(name: string): number {
+    let id = this.functionId(name)
+    if (id === 0) {
+      id = this.#firstAsCaller ?? this.#nextFunctionId
+      if (this.#firstAsCaller === undefined) {
+        this.#writer.appendNames(encodeDictionaryEntry(KIND_FUNCTION, id, name))
+        this.#nextFunctionId++
+        this.#firstAsCaller = id
+      }
+    }
+    if (id > MAX_PARENT_ID)
+      throw new RangeError(`more than ${MAX_PARENT_ID} functions with a caller`)
+    return id
+  }
+
+  /**
    * Id of an error's class, from 1 on; 0 means no error.
    *
    * @throws {RangeError} there are more than 65,535
@@ -114,11 +131,12 @@ export class DatabaseWriter {
    * Writes rows, any number of them. They are visible to readers on return.
    *
    * @throws {RangeError} a row is out of range or has an unknown id; nothing is written
+   * @throws {TypeError}  attributes are no text of a JSON object; nothing is written
    * @throws {KroniclerError} KRONICLER_IO: the rows from some row on were not written; KRONICLER_CLOSED
    */
   append(rows: RowColumns): void {
     this.#assertOpen()
-    this.#check(rows)
+    checkRows(rows, this.#nextFunctionId, this.#errorTypeIds.size)
     this.#writeBuffer()
     this.#write(rows)
     this.#syncIfDue()
@@ -129,27 +147,22 @@ export class DatabaseWriter {
    * the process.
    *
    * @throws {TypeError}  a field is missing, unknown or of the wrong type
-   * @throws {RangeError} startMs or durationNs is out of range
+   * @throws {RangeError} a number is out of range, or the attributes are too large
    */
   insert(call: CallInput): void {
     this.#assertOpen()
-    checkCall(call)
-    const startUs = Math.round(call.startMs * 1000)
-    const durationNs = Math.round(call.durationNs)
-    if (!(startUs >= 0 && startUs <= MAX_START_US))
-      throw new RangeError(`startMs is ${call.startMs}`)
-    if (!(durationNs >= 0 && durationNs <= MAX_DURATION_NS)) {
-      throw new RangeError(`durationNs is ${call.durationNs}`)
-    }
+    const checked = checkCall(call)
     const functionId = this.functionId(call.function)
     const errorType = call.error === undefined ? 0 : this.errorTypeId(call.error)
+    const parentId = call.parent === undefined ? 0 : this.callerId(call.parent)
     const buffer = this.#buffer
     if (buffer.count === BUFFERED_ROWS) this.#writeBuffer()
     const row = buffer.count++
     buffer.functionIds[row] = functionId
-    buffer.startsUs[row] = startUs
-    buffer.durationsNs[row] = durationNs
+    buffer.startsUs[row] = checked.startUs
+    buffer.durationsNs[row] = checked.durationNs
     buffer.errorTypes[row] = errorType
+    putDetails(buffer, row, checked, parentId)
     this.#startTimer()
     if (buffer.count === BUFFERED_ROWS) {
       this.#writeBuffer()
@@ -213,40 +226,11 @@ export class DatabaseWriter {
     const known = ids.get(name)
     if (known !== undefined) return known
     this.#assertOpen()
-    const id = ids.size + (kind === KIND_ERROR_TYPE ? 1 : 0)
+    const id = kind === KIND_FUNCTION ? this.#nextFunctionId : ids.size + 1
     this.#writer.appendNames(encodeDictionaryEntry(kind, id, name))
+    if (kind === KIND_FUNCTION) this.#nextFunctionId++
     ids.set(name, id)
     return id
-  }
-
-  #check(rows: RowColumns): void {
-    const { count, functionIds, startsUs, durationsNs, errorTypes } = rows
-    const length = Math.min(
-      functionIds.length,
-      startsUs.length,
-      durationsNs.length,
-      errorTypes.length,
-    )
-    if (!(Number.isInteger(count) && count >= 0 && count <= length)) {
-      throw new RangeError(`rows.count is ${count}, the shortest column has ${length} elements`)
-    }
-    const functions = this.#functionIds.size
-    const errors = this.#errorTypeIds.size
-    for (let row = 0; row < count; row++) {
-      const durationNs = durationsNs[row]!
-      const startUs = startsUs[row]!
-      if (
-        !(durationNs >= 0 && Number.isSafeInteger(durationNs)) ||
-        !(startUs >= 0 && Number.isSafeInteger(startUs)) ||
-        functionIds[row]! >= functions ||
-        errorTypes[row]! > errors
-      ) {
-        throw new RangeError(
-          `row ${row} is out of range: function ${functionIds[row]} of ${functions}, start ${startUs} µs, ` +
-            `duration ${durationNs} ns, error ${errorTypes[row]} of ${errors}`,
-        )
-      }
-    }
   }
 
   /** Rows that were written before a failure leave the buffer, so that none is written twice. */
@@ -260,7 +244,7 @@ export class DatabaseWriter {
     }
   }
 
-  /** One frame after the other, into logs of `segmentRows` each. */
+  /** One frame after the other, into logs of `segmentRows` each, or less if their attributes are large. */
   #write(rows: RowColumns): void {
     let from = 0
     while (from < rows.count) {
@@ -268,11 +252,11 @@ export class DatabaseWriter {
       const count = Math.min(rows.count - from, room, MAX_FRAME_ROWS)
       if (count > 0) {
         const origin = { slot: SLOT, slotSequence: this.#rowCount }
-        this.#writer.appendSlice(rows, from, count, origin)
-        this.#rowCount += count
-        from += count
+        const written = this.#writer.appendFrame(rows, from, count, origin)
+        this.#rowCount += written
+        from += written
       }
-      if (this.#writer.walRows >= this.#segmentRows) this.#rotate()
+      if (this.#writer.isLogFull(this.#segmentRows)) this.#rotate()
     }
   }
 
@@ -327,25 +311,32 @@ export class DatabaseWriter {
 
 /** Removes the first `count` rows. */
 function dropRows(rows: RowColumns, count: number): void {
-  const { functionIds, startsUs, durationsNs, errorTypes } = rows
+  const { functionIds, startsUs, durationsNs, errorTypes, details } = rows
   for (const column of [functionIds, startsUs, durationsNs, errorTypes]) {
     column.copyWithin(0, count, rows.count)
   }
+  if (count === rows.count) rows.details = undefined
+  else if (details !== undefined) dropDetails(details, count, rows.count)
   rows.count -= count
 }
 
-function checkCall(call: CallInput): void {
-  checkOptionNames(call, 'call', ['function', 'startMs', 'durationNs', 'error'])
-  checkText(call.function, 'function')
-  if (call.error !== undefined) checkText(call.error, 'error')
-  for (const field of ['startMs', 'durationNs'] as const) {
-    if (typeof call[field] !== 'number') {
-      throw new TypeError(`${field} must be a number, not ${kindOf(call[field])}`)
-    }
+function dropDetails(details: RowDetails, count: number, end: number): void {
+  for (const column of [details.contexts, details.childrenNs, details.weights]) {
+    column.copyWithin(0, count, end)
   }
+  const kept = [...details.attributes].filter(([row]) => row >= count)
+  details.attributes = new Map(kept.map(([row, text]) => [row - count, text]))
 }
 
-function checkText(value: unknown, what: string): void {
-  if (typeof value !== 'string')
-    throw new TypeError(`${what} must be a string, not ${kindOf(value)}`)
+/** The row's details; columns for them are made for the first row that needs them. */
+function putDetails(rows: RowColumns, row: number, call: CheckedCall, parentId: number): void {
+  const { attributes, childrenNs, depth, isAsync, weight } = call
+  const context = encodeContext(parentId, depth, isAsync)
+  const isPlain = context === 0 && childrenNs === 0 && weight === 1 && attributes === undefined
+  if (isPlain && rows.details === undefined) return
+  const details = detailsOf(rows)
+  details.contexts[row] = context
+  details.childrenNs[row] = childrenNs
+  details.weights[row] = weight
+  if (attributes !== undefined) details.attributes.set(row, attributes)
 }

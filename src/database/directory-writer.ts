@@ -66,6 +66,9 @@ export const WRITER_STATE = {
 
 export const WRITER_STATE_LENGTH = 17
 const NO_DESCRIPTOR = -1
+/** A log is full when it is larger than this and its rows without attributes. */
+const MAX_LOG_ATTRIBUTES_SIZE_BYTES = 64 * 1024 * 1024
+const MAX_ROW_SIZE_BYTES = 64
 /** Made at load: a test runner may have taken the global away when the process ends, which is when files may be made. */
 const utf8 = new TextEncoder()
 const S = WRITER_STATE
@@ -171,6 +174,16 @@ export class DirectoryWriter {
     }
   }
 
+  /**
+   * Whether the active log should be sealed: readers read it whole, and so does who seals it.
+   *
+   * @param segmentRows rows that a log should have; less if their attributes take much more than the rows
+   */
+  isLogFull(segmentRows: number): boolean {
+    const largest = MAX_LOG_ATTRIBUTES_SIZE_BYTES + MAX_ROW_SIZE_BYTES * segmentRows
+    return this.walRows >= segmentRows || this.walSizeBytes >= largest
+  }
+
   /** When the active log was begun, milliseconds since the Unix epoch. */
   get walCreatedMs(): number {
     return this.#state[S.walCreatedMs]!
@@ -213,12 +226,18 @@ export class DirectoryWriter {
     for (let done = 0; done < count;) {
       const { slot, slotSequence } = origin
       const place = { slot, slotSequence: slotSequence + done }
-      done += this.#appendFrame(rows, from + done, count - done, place)
+      done += this.appendFrame(rows, from + done, count - done, place)
     }
   }
 
-  /** As many of the rows as one frame holds. @returns their number */
-  #appendFrame(rows: RowColumns, from: number, rowCount: number, origin: FrameOrigin): number {
+  /**
+   * Adds as many of the rows [from, from + rowCount) as one frame holds, likewise.
+   *
+   * @param rowCount 1 to 65,536
+   * @returns how many: all unless they have more than 16 MiB of attributes
+   */
+  appendFrame(rows: RowColumns, from: number, rowCount: number, origin: FrameOrigin): number {
+    this.#assertOpen()
     let count = rowCount
     let plan = planDetails(rows, from, from + count)
     if (rows.details !== undefined && plan !== undefined) {

@@ -4,12 +4,12 @@
  * for those that were chosen.
  */
 import { lowerBound, NO_DETAILS, type ChunkSource } from '../database/chunk-source.ts'
+import { parseAttributes } from '../database/format/attributes.ts'
 import { depthOf, isAsyncContext, parentIdOf } from '../database/format/call-context.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { CorruptionError } from '../errors.ts'
 import type { CallRow } from '../types.ts'
-import { parseAttributes } from './attributes.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 

@@ -427,9 +427,18 @@ export function createProducer(
     counters[clockReadCounter(slot ?? 0)] = leastNs
   }
 
+  /** At the end of the stack it fails; the event loop's next turn starts what has not been started. */
+  function start(): void {
+    try {
+      hooks.start()
+    } catch {
+      // nothing of it may reach the application
+    }
+  }
+
   /** First call of the thread, or a recursion deeper than any before. */
   function deepen(level: number): void {
-    if (levelLimit === 0) hooks.start()
+    if (levelLimit === 0) start()
     if (level >= starts.length) {
       const deeper = createTimes(starts.length * 2, clockOrigin)
       deeper.set(starts)

@@ -102,7 +102,7 @@ function drain(): boolean {
 function rotateIfDue(directory: DirectoryWriter): void {
   if (directory.walRows === 0) return
   const old = Date.now() - directory.walCreatedMs > LONGEST_LOG_AGE_MS
-  if (directory.walRows < setup.segmentRows && !old) return
+  if (!directory.isLogFull(setup.segmentRows) && !old) return
   rotate(directory)
 }
 

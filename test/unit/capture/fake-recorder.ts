@@ -19,7 +19,7 @@ import {
 import { NAME_ERROR_TYPE, NAME_FUNCTION, NameLog } from '../../../src/queue/name-log.ts'
 import { createProducer } from '../../../src/queue/producer.ts'
 
-const RING_ROWS = 4096
+const CAPACITY = 4096
 
 export interface RecordedCall {
   name: string
@@ -41,7 +41,7 @@ export function fakeRecorder(): Measure & {
   warnings: string[]
 } {
   const memory = createSharedMemory(
-    RING_ROWS,
+    CAPACITY,
     {
       names: 1 << 20,
       slab: 1024,
@@ -81,8 +81,8 @@ export function fakeRecorder(): Measure & {
   function taken(): RecordedCall[] {
     const calls: RecordedCall[] = []
     for (let i = control[tailWord(0)]!; i < control[headWord(0)]!; i++) {
-      const at = i & (RING_ROWS - 1)
-      const word = at * 8
+      const record = i & (CAPACITY - 1)
+      const word = record * 8
       const functionWord = words[word + 4]!
       const parentWord = words[word + 5]!
       const entry = (parentWord & DETAILED_BIT) === 0 ? undefined : details.find(details.tail, i)
@@ -90,7 +90,7 @@ export function fakeRecorder(): Measure & {
       const attributes = entry?.attributes && Buffer.from(entry.attributes).toString()
       calls.push({
         name: names.nameOf(NAME_FUNCTION, functionWord & FUNCTION_ID_MASK)!,
-        durationNs: Number(times[at * 4 + 1]! - times[at * 4]!),
+        durationNs: Number(times[record * 4 + 1]! - times[record * 4]!),
         depth: (functionWord >>> DEPTH_SHIFT) & MAX_DEPTH,
         asynchronous: (parentWord & ASYNC_BIT) !== 0,
         parent: names.nameOf(NAME_FUNCTION, parentWord & FUNCTION_ID_MASK),

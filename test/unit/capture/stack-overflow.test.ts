@@ -14,6 +14,7 @@ describe.each(FORMS)('at the end of the stack a function captured %s', (_, optio
     function recurse(n: number): number {
       return leaf(n) + recurse(n + 1)
     }
+    probe()
     for (let attempt = 0; attempt < 100; attempt++) {
       expect(() => recurse(0)).toThrow(RangeError)
       taken()

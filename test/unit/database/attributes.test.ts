@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { parseAttributes } from '../../../src/query/attributes.ts'
+import { parseAttributes } from '../../../src/database/format/attributes.ts'
 
 const bytes = (text: string) => new TextEncoder().encode(text)
 const nested = (levels: number) => `{"a":${'['.repeat(levels - 1)}${']'.repeat(levels - 1)}}`

@@ -1,9 +1,9 @@
 /**
- * @module query/attributes
+ * @module database/format/attributes
  * What a program attached to a call, from the text in the file. That text may be damaged, forged, or written by
  * somebody who does not keep to the format.
  */
-import type { JsonValue } from '../types.ts'
+import type { JsonValue } from '../../types.ts'
 
 /** Objects and arrays inside each other. Walking through any number of them would overflow the stack. */
 const MAX_NESTING = 500

@@ -1,0 +1,23 @@
+/**
+ * @module capture/stack-room
+ * Whether there is stack left for more than a few calls. A regular expression that is compiled at the very end of the
+ * stack ends the whole process (V8: "RegExpCompiler Allocation failed"), and extractors of attributes use them: so they
+ * are not called there.
+ */
+
+/** As many arguments take 16 KiB of stack, which the engine claims, or refuses, in one piece. */
+const WORDS = new Array<number>(2048).fill(0)
+
+function takesMany(): void {
+  // the call is all
+}
+
+/** Costs about a microsecond. */
+export function hasStackRoom(): boolean {
+  try {
+    Reflect.apply(takesMany, undefined, WORDS)
+    return true
+  } catch {
+    return false
+  }
+}
