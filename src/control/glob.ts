@@ -11,13 +11,26 @@ export type NameMatcher = (name: string) => boolean
 
 /** Every pattern matches the name that is spelled like it. */
 export function createMatcher(pattern: string): NameMatcher {
-  if (!/[*?]/.test(pattern)) return (name) => name === pattern
+  const literals = pattern.split(/[*?]/)
+  if (literals.length === 1) return (name) => name === pattern
+  const prefix = literals[0]!
+  const suffix = literals.at(-1)!
+  const ends: NameMatcher = (name) => name.startsWith(prefix) && name.endsWith(suffix)
+  if (literals.length === 2 && pattern.includes('*')) {
+    const fewest = prefix.length + suffix.length
+    return (name) => name.length >= fewest && ends(name)
+  }
+  // most names fail at their ends, which is quickly seen
+  const matches = createCharacterMatcher(pattern)
+  return (name) => ends(name) && matches(Array.from(name))
+}
+
+function createCharacterMatcher(pattern: string): (characters: readonly string[]) => boolean {
   const pieces = pattern.split('*').map((piece) => Array.from(piece))
   const first = pieces.shift()!
   const last = pieces.pop()
-  if (last === undefined) return (name) => isExactly(Array.from(name), first)
-  return (name) => {
-    const characters = Array.from(name)
+  if (last === undefined) return (characters) => isExactly(characters, first)
+  return (characters) => {
     const end = characters.length - last.length
     if (first.length > end) return false
     if (!fitsAt(characters, first, 0) || !fitsAt(characters, last, end)) return false

@@ -6,6 +6,7 @@
  *   header  64 B          i32 LOCK        a thread that changes or applies rules: its thread id + 1
  *                         i32 VERSION     changes so far; 0: there has never been a rule
  *                         i32 LENGTH[2]   bytes of the texts
+ *                         i32 APPLIED     VERSION that has last been applied to all functions
  *   texts   2 x 1 MiB     UTF-8 JSON of RuleLists; valid is the one of number VERSION & 1
  *
  * A change writes the text that is not valid and then raises VERSION, so that a thread that is terminated in the middle
@@ -25,10 +26,13 @@ export type RuleLists = Readonly<Record<RuleSource, readonly ControlRule[]>>
 const LOCK = 0
 const VERSION = 1
 const LENGTH = 2
+const APPLIED = 4
 const HEADER_BYTES = 64
 const TEXT_BYTES = 1024 * 1024
 export const RULES_SIZE_BYTES = HEADER_BYTES + 2 * TEXT_BYTES
 
+/** A thread that captures a function waits while another applies a change to so many. */
+const NAMES_AT_ONCE = 64
 const NO_RULES: RuleLists = { file: [], program: [] }
 
 export class SharedRules {
@@ -70,13 +74,20 @@ export class SharedRules {
     source: RuleSource,
     edit: (rules: readonly ControlRule[]) => readonly ControlRule[],
   ): void {
-    this.#locked(() => {
+    const changed = this.#locked(() => {
       this.#read()
       const lists = { ...this.#lists, [source]: edit(this.#lists[source]) }
-      if (JSON.stringify(lists) === JSON.stringify(this.#lists)) return
+      if (JSON.stringify(lists) === JSON.stringify(this.#lists)) return false
       this.#publish(lists)
-      this.#applyToAll()
+      return true
     })
+    if (changed) this.#applyToAll()
+  }
+
+  /** Applies the rules to all functions if the thread that has changed them has not done so: it may be dead. */
+  settle(): void {
+    if (Atomics.load(this.#words, APPLIED) !== Atomics.load(this.#words, VERSION))
+      this.#applyToAll()
   }
 
   /**
@@ -110,18 +121,25 @@ export class SharedRules {
   }
 
   #applyToAll(): void {
-    this.#whileRulesHold(() => {
-      for (const name of [...this.#names.names(NAME_FUNCTION)]) {
-        this.#apply(this.#names.find(NAME_FUNCTION, name)!, name)
-      }
-    })
+    const version = Atomics.load(this.#words, VERSION)
+    // what is captured after this line finds the new rules itself
+    const names = [...this.#names.names(NAME_FUNCTION)]
+    for (let start = 0; start < names.length; start += NAMES_AT_ONCE) {
+      const some = names.slice(start, start + NAMES_AT_ONCE)
+      this.#locked(() => {
+        this.#whileRulesHold(() => {
+          for (const name of some) this.#apply(this.#names.find(NAME_FUNCTION, name)!, name)
+        })
+      })
+    }
+    Atomics.store(this.#words, APPLIED, version)
   }
 
   #apply(id: number, name: string): void {
     this.#controls.set(id, this.#effective.controlOf(name, this.#controls.defaults(id)))
   }
 
-  /** Does the work again if another thread, which took this one for dead, has changed the rules meanwhile. */
+  /** By the newest rules; again if another thread, which took this one for dead, has changed them meanwhile. */
   #whileRulesHold(work: () => void): void {
     do {
       this.#read()
@@ -157,10 +175,10 @@ export class SharedRules {
     }
   }
 
-  #locked(work: () => void): void {
+  #locked<T>(work: () => T): T {
     take(this.#words, LOCK, this.#owner) // a thread that died with it has left the rules whole
     try {
-      work()
+      return work()
     } finally {
       release(this.#words, LOCK)
     }

@@ -35,6 +35,7 @@ export class ControlFollower {
     const nowMs = Date.now()
     if (Math.abs(nowMs - this.#lookedMs) < CONTROL_INTERVAL_MS) return
     this.#lookedMs = nowMs
+    this.#rules.settle()
     const change = this.#watch.look()
     if (change === undefined) return
     if ('error' in change) throw change.error

@@ -23,6 +23,7 @@ function fakeProcess(functions = 1000) {
     const rules = new SharedRules(memory, names, controls, threadId)
     return {
       rules,
+      controls,
       control: createControl(() => rules, { rules: [] }),
       capture: (name: string, options?: Partial<FunctionControl>) => {
         const id = names.idOf(NAME_FUNCTION, name)
@@ -130,6 +131,20 @@ describe('rules of a process', () => {
     main.control.reset('something else')
     expect([...words]).toEqual(before)
     expect(main.changes()).toBe(1)
+  })
+
+  test('what a thread that died had begun to apply is applied by another', () => {
+    const { thread, words } = fakeProcess()
+    const main = thread(0)
+    const id = main.capture('work')
+    main.control('work', { enabled: false })
+    main.controls.set(id, EVERYTHING) // as if the change had not come that far
+    main.rules.settle()
+    expect(main.of('work').enabled).toBe(true) // it was done, as far as anybody knows
+    words[4] = words[1]! - 1
+    thread(1).rules.settle()
+    expect(main.of('work').enabled).toBe(false)
+    expect(words[4]).toBe(words[1])
   })
 
   test('a thread that died with the lock keeps nobody for long', () => {
