@@ -1,13 +1,23 @@
 /**
  * Random calls from a seed, in several shapes, and the same calls written as a database.
  */
-import { DatabaseWriter } from '../../src/database.ts'
+import { DatabaseWriter, type JsonValue } from '../../src/database.ts'
 
 export interface Call {
   function: string
   startUs: number
   durationNs: number
   error: string | undefined
+  details?: CallDetails | undefined // without them a row has the defaults
+}
+
+export interface CallDetails {
+  parent: string | undefined
+  depth: number
+  async: boolean
+  selfNs: number
+  weight: number
+  attributes: Record<string, JsonValue> | undefined
 }
 
 export interface Shape {
@@ -103,6 +113,54 @@ export function randomCalls(shape: Shape, count: number, seed: number): Call[] {
   })
 }
 
+const KEYS = ['route', 'user', '__proto__', 'größe', '']
+
+/**
+ * The same calls with details: stretches of calls have them and stretches have not, so that there are pages, frames and
+ * logs without any.
+ *
+ * @param weights drawn from for the calls that are sampled, about half of all with details
+ */
+export function withDetails(
+  calls: readonly Call[],
+  weights: readonly number[],
+  seed: number,
+): Call[] {
+  const random = randomFrom(seed)
+  const pick = <T>(values: readonly T[]): T => values[Math.floor(values.length * random())]!
+  let left = 0
+  let detailed = false
+  return calls.map((call) => {
+    if (left-- === 0) {
+      left = Math.floor(Math.min(2000, calls.length / 4) * random() ** 3)
+      detailed = random() < 0.7
+    }
+    if (!detailed) return call
+    const { durationNs } = call
+    const details: CallDetails = {
+      parent: random() < 0.5 ? pick(calls).function : undefined,
+      depth: random() < 0.5 ? 0 : Math.floor(3000 * random() ** 4),
+      async: random() < 0.3,
+      selfNs: random() < 0.4 ? Math.floor(durationNs * random()) : durationNs,
+      weight: random() < 0.5 ? 1 : pick(weights),
+      attributes: random() < 0.1 ? randomAttributes(random) : undefined,
+    }
+    return { ...call, details }
+  })
+}
+
+function randomAttributes(random: () => number): Record<string, JsonValue> {
+  const entries = KEYS.filter(() => random() < 0.4).map((key): [string, JsonValue] => {
+    const value = Math.floor(1000 * random())
+    const kind = random()
+    return [
+      key,
+      kind < 0.3 ? value : kind < 0.6 ? `text ${value} "\u0000\n` : [{ value }, null, false],
+    ]
+  })
+  return Object.fromEntries(entries)
+}
+
 export interface WriteOptions {
   segmentRows: number
   writers?: number // processes, as far as the files tell (default 1)
@@ -123,8 +181,9 @@ export async function writeCalls(
     const writer = writers[Math.floor(writerCount * random())]!
     const end = Math.min(calls.length, from + 1 + Math.floor(random() * 5000))
     for (const call of calls.slice(from, end)) {
-      const { durationNs, error, startUs } = call
-      writer.insert({ function: call.function, startMs: startUs / 1000, durationNs, error })
+      const { details, durationNs, error, startUs } = call
+      const row = { function: call.function, startMs: startUs / 1000, durationNs, error }
+      writer.insert(details === undefined ? row : { ...row, ...details })
     }
     writer.flush()
     await writer.sealed()

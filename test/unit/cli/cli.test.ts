@@ -6,7 +6,14 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { displayWidth } from '../../../src/cli/text.ts'
 import { runCli } from '../../../src/cli/program.ts'
+import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import {
+  encodeDictionaryEntry,
+  KIND_FUNCTION,
+  KIND_PLACE,
+} from '../../../src/database/format/dictionary.ts'
 import { DatabaseWriter } from '../../../src/database.ts'
+import { toColumns } from '../../support/arbitrary-rows.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const MAIN = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url))
@@ -180,6 +187,214 @@ test('slowest and tail', async () => {
   expect((await run(['tail', '-n', '190'])).stdout).toMatch(
     /12:00:00\.007000 {2} 1\.01 µs {2}checkout\.pay {2}TypeError$/m,
   )
+})
+
+describe('callers, self time, samples and attributes', () => {
+  const ATTRIBUTES = {
+    route: '/pay\u001b[31m\u202e',
+    'sp ace\u0007': [1, { deep: null }],
+    ['__proto__']: 'own',
+    text: 'x'.repeat(300),
+  }
+
+  beforeEach(async () => {
+    directory = temporaryDirectory()
+    const writer = DatabaseWriter.open(directory)
+    writer.insert({
+      function: 'checkout.pay',
+      startMs: START_MS,
+      durationNs: 9e6,
+      selfNs: 3e6,
+      attributes: { order: 17, user: 'ada' },
+    })
+    writer.insert({
+      function: HOSTILE,
+      startMs: START_MS + 1,
+      durationNs: 6e6,
+      parent: 'checkout.pay',
+      depth: 1,
+      async: true,
+      weight: 16,
+      error: 'TypeError',
+      attributes: JSON.parse(JSON.stringify(ATTRIBUTES)),
+    })
+    writer.insert({
+      function: 'leaf',
+      startMs: START_MS + 2,
+      durationNs: 1e6,
+      parent: HOSTILE,
+      depth: 2,
+      attributes: {},
+    })
+    await writer.close()
+  })
+
+  test('functions: a column for self time', async () => {
+    const { stdout } = await run(['functions'])
+    const [titles, ...lines] = stdout.trimEnd().split('\n')
+    expect(titles).toMatch(/ time +self$/)
+    // 16 x 6 ms of the sample, 3 ms of 9 ms, 1 ms: 100 ms of self time
+    expect(lines.find((line) => line.startsWith('checkout.pay'))).toMatch(/ 8\.5 % +3\.0 %$/)
+    expect(lines.find((line) => line.startsWith('leaf'))).toMatch(/ 0\.9 % +1\.0 %$/)
+    const narrow = await run(['functions'], { tty: true, env: { NO_COLOR: '1' } })
+    expect(narrow.stdout.split('\n')[0]).toMatch(/ self$/)
+    const sorted = await run(['functions', '--sort', 'self', '-n', '2', '--json'])
+    expect(JSON.parse(sorted.stdout).map((f: { selfNs: number }) => f.selfNs)).toEqual([96e6, 3e6])
+  })
+
+  test('stats: lines for self time and for samples', async () => {
+    const pay = await run(['stats', 'checkout.pay'])
+    expect(pay.stdout).toMatch(/^self +3\.00 ms \(33\.3 %\), 3\.00 ms a call$/m)
+    expect(pay.stdout).not.toContain('stored')
+    const sampled = await run(['stats', HOSTILE])
+    expect(sampled.stdout).toMatch(/^calls +16, 16 failed/m)
+    expect(sampled.stdout).toMatch(/^stored +1 row stands for these calls, which were sampled$/m)
+    expect(sampled.stdout).not.toMatch(/^self/m)
+    expect(JSON.parse((await run(['stats', HOSTILE, '--json'])).stdout)).toMatchObject({
+      calls: 16,
+      rows: 1,
+      selfNs: 96e6,
+      selfMeanNs: 6e6,
+      standardErrorNs: null,
+    })
+  })
+
+  test('slowest: a second line where there is more to tell', async () => {
+    const { stdout } = await run(['slowest', '-n', '2'])
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines[0]).toBe(
+      'duration  started                     function'.padEnd(lines[0]!.indexOf('error')) + 'error',
+    )
+    expect(lines[1]).toMatch(/^ 9\.00 ms {2}2026-01-31 12:00:00\.000000 {2}checkout\.pay$/)
+    expect(lines[2]).toBe('          self 3.00 ms; order: 17, user: "ada"')
+    expect(lines[4]).toContain(
+      '          called by checkout.pay; stands for 16 calls; route: "/pay',
+    )
+    expect(lines).toHaveLength(5)
+    const leaf = await run(['slowest', 'leaf'])
+    expect(leaf.stdout.trimEnd().split('\n')[2]).toContain('  called by ·[2J·[31mrm -rf')
+  })
+
+  test('tail: who called, and attributes, in the same line', async () => {
+    const { stdout } = await run(['tail'])
+    const lines = stdout.trimEnd().split('\n')
+    expect(lines).toHaveLength(3)
+    expect(lines[0]).toMatch(/ 9\.00 ms {2}checkout\.pay {2}order: 17, user: "ada"$/)
+    expect(lines[1]).toContain('TypeError  ← checkout.pay  route: "/pay')
+    expect(lines[2]).toMatch(/ leaf {2}← ·\[2J·\[31mrm -rf/)
+  })
+
+  test('--json has all of it, as null where it is not known', async () => {
+    const rows = [
+      {
+        function: 'checkout.pay',
+        startMs: START_MS,
+        durationNs: 9e6,
+        selfNs: 3e6,
+        error: null,
+        parent: null,
+        depth: 0,
+        async: false,
+        weight: 1,
+        attributes: { order: 17, user: 'ada' },
+      },
+      {
+        function: HOSTILE,
+        startMs: START_MS + 1,
+        durationNs: 6e6,
+        selfNs: 6e6,
+        error: 'TypeError',
+        parent: 'checkout.pay',
+        depth: 1,
+        async: true,
+        weight: 16,
+        attributes: JSON.parse(JSON.stringify(ATTRIBUTES)),
+      },
+      {
+        function: 'leaf',
+        startMs: START_MS + 2,
+        durationNs: 1e6,
+        selfNs: 1e6,
+        error: null,
+        parent: HOSTILE,
+        depth: 2,
+        async: false,
+        weight: 1,
+        attributes: {},
+      },
+    ]
+    const tail = await run(['tail', '--json'])
+    expect(tail.stdout).toBe(rows.map((row) => `${JSON.stringify(row)}\n`).join(''))
+    const slowest = await run(['slowest', '--json'])
+    expect(slowest.stdout).toBe(`${JSON.stringify(rows)}\n`)
+  })
+
+  test('attributes never reach the terminal as they are', async () => {
+    for (const args of [['slowest'], ['tail']]) {
+      const { stdout } = await run(args)
+      expect(stdout).toContain('route: "/pay\\u001b[31m·", "sp ace\\u0007": [1,{"deep":null}], ')
+      for (const command of ['\u001b', '\u0007', '\u202e']) expect(stdout).not.toContain(command)
+    }
+  })
+
+  test.each([30, 60, 80, 120])('fits a terminal of %d columns', async (columns) => {
+    for (const args of [['functions'], ['slowest'], ['stats'], ['tail']]) {
+      const { stdout } = await run(args, { tty: true, columns, env: { NO_COLOR: '1' } })
+      for (const line of stdout.split('\n')) {
+        expect(displayWidth(line)).toBeLessThanOrEqual(Math.max(columns, 46))
+      }
+    }
+  })
+})
+
+describe('what writers tell beside rows', () => {
+  beforeEach(() => {
+    directory = temporaryDirectory()
+    const writer = DirectoryWriter.create(directory)
+    for (const [kind, id, text] of [
+      [KIND_FUNCTION, 1, 'pay'],
+      [KIND_PLACE, 1, 'src/checkout.ts:12\u001b'],
+      [KIND_FUNCTION, 2, 'elsewhere'],
+      [KIND_FUNCTION, 3, '(kronicler)'],
+    ] as const) {
+      writer.appendNames(encodeDictionaryEntry(kind, id, text))
+    }
+    const rows = [1, 2, 3].map((id): [number, number, number, number] => [id, 1, 1000 * id, 0])
+    writer.append(toColumns(rows), { slot: 0, slotSequence: 0 })
+    writer.storeCounters({ dropped: 0, filtered: 1234, attributesDropped: 0 })
+    writer.close()
+  })
+
+  test('where functions are defined, if there is room', async () => {
+    const [titles, elsewhere, pay] = (await run(['functions', '--sort', 'total'])).stdout.split(
+      '\n',
+    )
+    expect(titles).toMatch(/ time {2}defined at$/)
+    expect(elsewhere).toMatch(/ 66\.7 %$/)
+    expect(pay).toMatch(/ 33\.3 % {2}src\/checkout\.ts:12·$/)
+    const narrow = await run(['functions'], { tty: true, columns: 80 })
+    expect(narrow.stdout).not.toContain('defined')
+    const json = JSON.parse((await run(['functions', '--json', '--sort', 'name'])).stdout)
+    expect(json.map((stats: { definedAt: unknown }) => stats.definedAt)).toEqual([
+      null,
+      'src/checkout.ts:12\u001b',
+    ])
+  })
+
+  test('how many calls were left out on request', async () => {
+    const text =
+      '1,234 calls were left out on request: faster than slowerThan, or not in the sample\n'
+    expect((await run(['functions'])).stdout.endsWith(text)).toBe(true)
+    expect((await run(['stats'])).stdout.endsWith(text)).toBe(true)
+    expect((await run(['stats', 'pay'])).stdout).not.toContain('left out')
+  })
+
+  test("Kronicler's own function can be asked for, and is not listed", async () => {
+    expect((await run(['functions'])).stdout).not.toContain('kronicler')
+    expect((await run(['tail'])).stdout).not.toContain('kronicler')
+    expect((await run(['stats', '(kronicler)'])).stdout).toMatch(/^calls +1, no errors/m)
+    expect((await run(['slowest', '(kronicler)'])).stdout).toMatch(/ 3\.00 µs .* \(kronicler\)$/m)
+  })
 })
 
 describe('what goes wrong', () => {
