@@ -53,20 +53,21 @@ export interface GeneratorEnd {
   attributes: string | undefined // of the user's: text of a JSON object
 }
 
-/** In this order: `enter` (`leave` `enter`)* `leave` `end`. None of it throws. */
+/** At the end of the stack all of it can throw; `enter` leaves the stack as it was then. */
 export interface GeneratorCalls {
-  /** A step begins. @returns its level, for `leave` */
+  /** A step begins: it is on the stack until the caller takes it off. @returns its level */
   enter: (call: GeneratorCall) => number
-  /** A synchronous step is over. */
-  leave: (call: GeneratorCall, level: number) => void
-  /** An async generator is asked for something. @returns level of the synchronous part, for `leaveRequest` */
+  /** The step is over, and off the stack. */
+  leave: (call: GeneratorCall) => void
+  /** An async generator is asked for something. @returns level of the synchronous part */
   enterRequest: (call: GeneratorCall) => number
-  /** The synchronous part of a request is over. */
-  leaveRequest: (call: GeneratorCall, level: number) => void
+  /** The synchronous part is over, and off the stack. */
+  leaveRequest: (call: GeneratorCall) => void
   /** The promise of a request has settled. */
   settleRequest: (call: GeneratorCall) => void
   /** The step has yielded a value. */
   yielded: (call: GeneratorCall, iterator: object) => void
+  /** The body is at its end, after the last step. */
   end: (call: GeneratorCall, end: GeneratorEnd) => void
 }
 
@@ -75,7 +76,7 @@ export function createGeneratorCalls(
   clock: StepClock,
   parents: AsyncParents,
 ): GeneratorCalls {
-  const { begin, hold, resume, annotate, finish } = producer
+  const { begin, hold, resume, annotate, finish, stack } = producer
   const watchForDrop = createDropWatch((call: GeneratorCall) => {
     end(call, { errorType: 0, abandoned: true, attributes: undefined })
   })
@@ -86,17 +87,17 @@ export function createGeneratorCalls(
       if (call.timer === NO_PLACE) prepare(call, level)
       clock.begin(call.timer)
     } catch (error) {
-      producer.leave(level) // no stack left
+      stack.top = level - 1
       throw error
     }
     call.phase = RUNNING
     return level
   }
 
-  function leave(call: GeneratorCall, level: number): void {
+  function leave(call: GeneratorCall): void {
     clock.end(call.timer)
     call.phase = SUSPENDED
-    leaveStack(call, level)
+    if (call.isFirstStep) leaveFirst(call)
   }
 
   function enterRequest(call: GeneratorCall): number {
@@ -105,12 +106,16 @@ export function createGeneratorCalls(
       if (call.timer === NO_PLACE) prepare(call, level)
       if (call.requests === 0) clock.begin(call.timer)
     } catch (error) {
-      producer.leave(level)
+      stack.top = level - 1
       throw error
     }
     call.requests++
     call.phase = SUSPENDED
     return level
+  }
+
+  function leaveRequest(call: GeneratorCall): void {
+    if (call.isFirstStep) leaveFirst(call)
   }
 
   function settleRequest(call: GeneratorCall): void {
@@ -129,9 +134,7 @@ export function createGeneratorCalls(
     call.timer = clock.open()
   }
 
-  function leaveStack(call: GeneratorCall, level: number): void {
-    producer.leave(level)
-    if (!call.isFirstStep) return
+  function leaveFirst(call: GeneratorCall): void {
     call.isFirstStep = false
     call.ancestry?.detach()
   }
@@ -153,7 +156,7 @@ export function createGeneratorCalls(
     finish(call.functionId, call.place, endNs, true, errorType)
   }
 
-  return { enter, leave, enterRequest, leaveRequest: leaveStack, settleRequest, yielded, end }
+  return { enter, leave, enterRequest, leaveRequest, settleRequest, yielded, end }
 }
 
 /** @returns text of a JSON object */

@@ -60,6 +60,7 @@ export function createWrapGenerator(
   hooks: GeneratorHooks,
 ): WrapGenerator {
   const { off, parents } = hooks
+  const { stack } = producer
   const calls = createGeneratorCalls(producer, clock, parents)
   const { enter, leave, enterRequest, leaveRequest, settleRequest } = calls
   const observeIterator = createObserveIterator<Observed>()
@@ -75,7 +76,7 @@ export function createWrapGenerator(
     calls.end(call, { errorType, abandoned, attributes: attributesOf(details, args, outcome) })
   }
 
-  /** After a step that has thrown nothing. */
+  /** @param done of the last step, which has thrown nothing */
   function take(
     observed: Observed,
     iterator: object,
@@ -85,6 +86,10 @@ export function createWrapGenerator(
   ): void {
     if (!done) calls.yielded(observed.call, iterator)
     else end(observed, { failed: false, value: valueOf(result) }, by === 'return')
+  }
+
+  function fail(observed: Observed, by: IteratorRequest, error: unknown): void {
+    end(observed, { failed: true, value: error }, by === 'return')
   }
 
   function syncMethods(
@@ -103,12 +108,22 @@ export function createWrapGenerator(
       try {
         result = runStep(call.ancestry, beneath[by], iterator, value)
       } catch (error) {
-        leave(call, level)
-        end(observed, { failed: true, value: error }, by === 'return')
+        stack.top = level - 1
+        try {
+          leave(call)
+          fail(observed, by, error)
+        } catch {
+          stack.lost++
+        }
         throw error
       }
-      leave(call, level)
-      take(observed, iterator as object, by, isDone(result), result)
+      stack.top = level - 1
+      try {
+        leave(call)
+        take(observed, iterator as object, by, isDone(result), result)
+      } catch {
+        stack.lost++
+      }
       return result
     }
 
@@ -128,12 +143,22 @@ export function createWrapGenerator(
               ? apply(beneath.next, this, arguments as never)
               : runStep(call.ancestry, beneath.next, this, value)
         } catch (error) {
-          leave(call, level)
-          end(observed, { failed: true, value: error }, false)
+          stack.top = level - 1
+          try {
+            leave(call)
+            fail(observed, 'next', error)
+          } catch {
+            stack.lost++ // no stack left for what comes after the step
+          }
           throw error
         }
-        leave(call, level)
-        take(observed, this as object, 'next', isDone(result), result)
+        stack.top = level - 1
+        try {
+          leave(call)
+          take(observed, this as object, 'next', isDone(result), result)
+        } catch {
+          stack.lost++
+        }
         return result
       },
       return(this: unknown, value?: unknown): unknown {
@@ -162,35 +187,24 @@ export function createWrapGenerator(
       try {
         promise = runStep(call.ancestry, beneath[by], iterator, value)
       } catch (error) {
-        leaveRequest(call, level)
-        rejected(error)
+        stack.top = level - 1
+        try {
+          leaveRequest(call)
+          settleRequest(call)
+          fail(observed, by, error)
+        } catch {
+          stack.lost++
+        }
         throw error
       }
-      leaveRequest(call, level)
-
-      function fulfilled(result: unknown): unknown {
-        // requests that were queued behind the end are answered after it
-        if (call.phase === ENDED) return result
-        settleRequest(call)
-        take(observed!, iterator as object, by, isDone(result), result)
-        return result
-      }
-
-      function rejected(error: unknown): void {
-        if (call.phase === ENDED) return
-        settleRequest(call)
-        end(observed!, { failed: true, value: error }, by === 'return')
-      }
-
-      if (!isSettling(promise)) {
-        fulfilled(END_OF_OBSERVATION)
+      stack.top = level - 1
+      try {
+        leaveRequest(call)
+        return settle(promise, observed, iterator as object, by, isDone)
+      } catch {
+        stack.lost++
         return promise
       }
-      // the caller gets a derived promise, so that an unhandled rejection stays one, and one only
-      return promise.then(fulfilled, (error: unknown) => {
-        rejected(error)
-        throw error
-      })
     }
 
     return {
@@ -204,6 +218,39 @@ export function createWrapGenerator(
         return request(this, 'throw', error)
       },
     }
+  }
+
+  /** @returns the promise that the caller gets: a derived one, so that an unhandled rejection stays one, and one only */
+  function settle(
+    promise: unknown,
+    observed: Observed,
+    iterator: object,
+    by: IteratorRequest,
+    isDone: IsDone,
+  ): unknown {
+    const { call } = observed
+    if (!isSettling(promise)) {
+      settleRequest(call)
+      take(observed, iterator, by, true, END_OF_OBSERVATION)
+      return promise
+    }
+    return promise.then(
+      (result) => {
+        // requests that were queued behind the end are answered after it
+        if (call.phase !== ENDED) {
+          settleRequest(call)
+          take(observed, iterator, by, isDone(result), result)
+        }
+        return result
+      },
+      (error: unknown) => {
+        if (call.phase !== ENDED) {
+          settleRequest(call)
+          fail(observed, by, error)
+        }
+        throw error
+      },
+    )
   }
 
   /** What stands in front of the methods of the function's iterators. */
@@ -237,7 +284,11 @@ export function createWrapGenerator(
           iterator = apply(fn, this, arguments as never)
         } catch (error) {
           // the default of a parameter, say, has thrown
-          failAtOnce(observed, error)
+          try {
+            failAtOnce(observed, error)
+          } catch {
+            stack.lost++
+          }
           throw error
         }
         if (typeof iterator !== 'object' || iterator === null || isProxy(iterator)) return iterator
