@@ -3,7 +3,7 @@
  * Wires one thread's capture, queue, metrics and writer together. Nothing is made before the first `capture`, and
  * nothing runs before the event loop turns or a captured function is called: importing costs next to nothing.
  */
-import { getEnvironmentData, isMainThread } from 'node:worker_threads'
+import { getEnvironmentData, isMainThread, threadId } from 'node:worker_threads'
 import { createCapture, type Capture, type CaptureBackend } from './capture/capture.ts'
 import { createMeasure, type Measure } from './capture/measure.ts'
 import { createControl, type Control } from './control/control.ts'
@@ -92,9 +92,13 @@ const IDLE_HEALTH: Health = {
   lastError: undefined,
 }
 
-/** What a thread joins; undefined in a thread that founds a session of its own. */
+/**
+ * What a thread joins; undefined in a thread that founds a session of its own. That of another realm of the same thread, as
+ * test runners make them for every file, is not joined: each counts its own calls.
+ */
 function sessionOfParent(): SharedSession | undefined {
-  return isMainThread ? undefined : (getEnvironmentData(SESSION_KEY) as SharedSession | undefined)
+  const shared = getEnvironmentData(SESSION_KEY) as SharedSession | undefined
+  return isMainThread || shared?.threadId === threadId ? undefined : shared
 }
 
 /** A system that gives no memory for the queue must not keep a program from starting: functions are left as they are. */

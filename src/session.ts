@@ -4,7 +4,7 @@
  * the threads it starts join it through their environment data and use rings of their own.
  */
 import { fileURLToPath } from 'node:url'
-import { setEnvironmentData, threadId } from 'node:worker_threads'
+import { isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { createBackend } from './capture/backend.ts'
 import type { CaptureBackend } from './capture/capture.ts'
 import { LiveMetrics } from './capture/live-metrics.ts'
@@ -42,6 +42,7 @@ export const SESSION_KEY = 'kronicler.session'
 const NAME_LOG_BYTES = 16 * 1024 * 1024
 
 export interface SharedSession {
+  threadId: number // of the thread that has made it
   memory: SharedMemory
   settings: Pick<Settings, 'queueCapacity' | 'maxFunctions' | 'overflow'>
 }
@@ -165,6 +166,7 @@ export class Session {
     this.#readControlFile()
     const { queueCapacity, maxFunctions, overflow } = this.#settings
     const shared: SharedSession = {
+      threadId,
       memory: this.#memory,
       settings: { queueCapacity, maxFunctions, overflow },
     }
@@ -172,6 +174,8 @@ export class Session {
     setImmediate(() => {
       this.#start()
     }).unref()
+    // a thread can be terminated without notice, and its background thread is with it
+    if (!isMainThread) this.#producer.announceNext()
     onProcessExit(() => {
       // the exit may come before the start: then only threads that joined can have queued anything
       this.#hostWriter().drainAtExit()
@@ -229,6 +233,11 @@ export class Session {
       },
       pressure: () => {
         this.#writer.relieve()
+      },
+      announced: () => {
+        this.#hostWriter().storeSoon(() => {
+          this.#producer.announceNext()
+        })
       },
       mayWait: () => this.#settings.overflow === 'block' && this.#writer.storing,
       refused: (id, durationNs, failed) => {

@@ -51,6 +51,8 @@ export interface ProducerHooks {
   start(): void
   /** Rows wait: the ring is filling up, or the thread writes through. */
   pressure(): void
+  /** The row that `announceNext` asked for is about to be written. */
+  announced?(): void
   /** Whether to wait for room in a full ring: the overflow policy is to block, and a drain can be expected. */
   mayWait(): boolean
   /** The ring is full and the row is refused: it counts, but it is not stored. */
@@ -111,6 +113,8 @@ export interface Producer {
   record: (functionId: number, durationNs: number, errorType: number) => void
   /** From now on every row is announced by `pressure` as soon as it is written: for calls made while the process ends. */
   writeThrough: () => void
+  /** Has `announced` called before the next row is written. */
+  announceNext: () => void
   /** From now on every row is refused. */
   refuseAll: () => void
 }
@@ -155,6 +159,7 @@ export function createProducer(
   let granted = head // what the limit was before an annotation moved it
   let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
   let probes = 0
+  let announcing = false
   let stalledTail: number | undefined // the tail that did not move for as long as anybody would wait
 
   function begin(functionId: number): number {
@@ -385,6 +390,10 @@ export function createProducer(
   function makeRoom(): boolean {
     countLost()
     if (mode === 'refuse' || Atomics.load(control, WRITER) === WRITER_CLOSED) return false
+    if (announcing) {
+      announcing = false
+      hooks.announced?.()
+    }
     if (pendingRows() >= quarter) hooks.pressure()
     const pending = pendingRows() < capacity ? pendingRows() : waitForRoom()
     if (pending >= capacity) return false
@@ -485,6 +494,10 @@ export function createProducer(
     writeThrough() {
       if (mode === 'queue') mode = 'write-through'
       limit = granted = head
+    },
+    announceNext() {
+      announcing = true
+      limit = head
     },
     refuseAll() {
       mode = 'refuse'

@@ -30,6 +30,9 @@ const CLOSE_TIMEOUT_MS = 60_000
 const RETRY_MS = 1000
 const FIRST_RESTART_MS = 1000
 const LONGEST_RESTART_MS = 60_000
+/** Of a thread's time, spent on storing rows soon; it may spend so much at once. */
+const STORE_SHARE = 0.1
+const MOST_STORE_DEBT_MS = 25
 /** Rows in a log that nobody seals: the largest `segmentRows`. */
 const MOST_ROWS_IN_LOG = 4_194_304
 const SLOTS = Array.from({ length: SLOT_COUNT }, (_, slot) => slot)
@@ -44,6 +47,8 @@ export class WriterHost extends WriterRemote {
   readonly #reported = new Set<string>()
   #worker: Worker | undefined
   #retryAtMs = 0
+  #storeDebtMs = 0
+  #storeDebtAtMs = nowMs()
   #restartMs = FIRST_RESTART_MS
   #lastError: Error | undefined
   #exiting = false
@@ -113,6 +118,30 @@ export class WriterHost extends WriterRemote {
   get #standsIn(): boolean {
     if (this.status === 'idle') return true
     return this.status === 'failed' && (this.#writer.directory?.walRows ?? 0) < MOST_ROWS_IN_LOG
+  }
+
+  /**
+   * Stores what is queued, by this thread, as soon as the code that records gives way: for a thread that can be terminated
+   * without notice. In the long run it spends a tenth of its time on it at most.
+   *
+   * @param onStored called then; the rows after it are to be told of again
+   */
+  storeSoon(onStored: () => void): void {
+    const store = (): void => {
+      const isFirst = this.directoryPath === undefined // makes the files, once
+      const startMs = nowMs()
+      const stored = this.#drainHere(0)
+      const endMs = nowMs()
+      if (!isFirst) this.#storeDebtMs += endMs - startMs
+      if (stored) onStored()
+      else later(1, store) // the background thread is at it, but may not have got to the last row
+    }
+    const paidMs = (nowMs() - this.#storeDebtAtMs) * STORE_SHARE
+    this.#storeDebtAtMs = nowMs()
+    this.#storeDebtMs = Math.max(0, this.#storeDebtMs - paidMs)
+    // not when the event loop turns: the thread may have said before that that it is done, and be terminated
+    if (this.#storeDebtMs <= MOST_STORE_DEBT_MS) void Promise.resolve().then(store)
+    else later((this.#storeDebtMs - MOST_STORE_DEBT_MS) / STORE_SHARE, store)
   }
 
   /** Stores everything that is queued, by this thread. Never throws. */

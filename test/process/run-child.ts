@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { isAbsolute } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** The runtime that is tested: this one, or one of test/compat. */
@@ -12,7 +13,7 @@ export interface ChildResult {
   stderr: string
 }
 
-/** Runs a program of fixtures/ with node until it ends. `onOutput` sees all output so far, each time there is more. */
+/** Runs a program of fixtures/, or one given by its path, with node until it ends. `onOutput` sees all output so far, each time there is more. */
 export async function runChild(
   fixture: string,
   args: readonly string[],
@@ -21,12 +22,15 @@ export async function runChild(
     nodeArgs?: readonly string[]
     fileSizeLimitKiB?: number // no file may grow beyond it: as if the disk were full
     softFileSizeLimitKiB?: number // likewise, but it can be lifted
+    directory?: string // in which it runs
     stdin?: 'ignore' | 'pipe'
     user?: number // id of the user whose process it is
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
-  const file = fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
+  const file = isAbsolute(fixture)
+    ? fixture
+    : fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
   const command = [NODE, ...(options.nodeArgs ?? []), file, ...args]
   const limit = options.fileSizeLimitKiB ?? options.softFileSizeLimitKiB
   if (limit !== undefined) {
@@ -35,6 +39,7 @@ export async function runChild(
     command.unshift('/bin/sh', '-c', `ulimit ${soft} -f ${limit * 2}; exec "$0" "$@"`)
   }
   const child = spawn(command[0]!, command.slice(1), {
+    cwd: options.directory,
     env: { ...process.env, NODE_OPTIONS: '', ...options.env },
     stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),

@@ -37,13 +37,15 @@ describe('a thread that ends leaves its calls, stored and in the metrics', () =>
     expect(report.metrics).toBe(report.made - CALLS)
   })
 
-  test.each(['ends', 'exits', 'throws'])(
-    'when it %s, and the program knows nothing of Kronicler',
-    async (way) => {
-      const report = await run(`alone: ${way}`)
-      expect(report.stored).toBe(report.made)
-    },
-  )
+  test.each([
+    ['ends', 'ends'],
+    ['exits', 'exits'],
+    ['throws', 'throws'],
+    ['is terminated', 'waits'],
+  ])('when it %s, and the program knows nothing of Kronicler', async (_, way) => {
+    const report = await run(`alone: ${way}`)
+    expect(report.stored).toBe(report.made)
+  })
 })
 
 test('more threads than queues: the calls of those without one are counted, and queues are used again', async () => {

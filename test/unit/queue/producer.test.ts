@@ -37,6 +37,7 @@ function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedM
       log.push('pressure')
       options.onPressure?.(memory)
     },
+    announced: () => log.push('announced'),
     mayWait: options.mayWait ?? (() => false),
     refused: (id, durationNs, failed) => {
       metrics.addRefused(id, durationNs, failed)
@@ -136,6 +137,20 @@ describe('a producer', () => {
     log.length = 0
     call(2, 3)
     expect(log).toEqual(['pressure', 'pressure', 'pressure'])
+  })
+
+  test('announces the next row when it is asked to, and no other', () => {
+    const { producer, call, log, memory } = setUp({})
+    call(2, 5)
+    log.length = 0
+    producer.announceNext()
+    expect(log).toEqual([])
+    call(2, 3)
+    expect(log).toEqual(['announced'])
+    producer.announceNext()
+    call(2, 3)
+    expect(log).toEqual(['announced', 'announced'])
+    expect(new Int32Array(memory.control)[headWord(0)]).toBe(11)
   })
 
   test('refuses every row when it is told to, or when the files are closed', () => {
