@@ -1,20 +1,29 @@
 /**
  * @module bench/soak/program
- * A program that runs for long: sync and async functions, nested ones, some that fail, some with attributes, spans. Prints
- * a line of JSON for each sample of its memory, and a last one with all counts. Run by node itself, with --expose-gc, so
- * that nothing but the program takes memory.
+ * A program that runs for long: sync and async functions, nested ones, generators, callbacks, spans, some that fail, some
+ * with attributes, some that know their caller across await. Prints a line of JSON for each sample of its memory, and a
+ * last one with all counts. Run by node itself, with --expose-gc, so that nothing but the program takes memory.
  *
  *   node --expose-gc program.mjs '{ "calls": 1000000, "samples": 200, "directory": "/tmp/x", "captured": true }'
  */
 import { setTimeout as sleep } from 'node:timers/promises'
-import { capture as kroniclerCapture, close, configure, health, metrics, span } from 'kronicler'
+import {
+  capture as kroniclerCapture,
+  captureCallback as kroniclerCaptureCallback,
+  close,
+  configure,
+  health,
+  metrics,
+  span,
+} from 'kronicler'
 
-const { calls, samples, directory, captured } = JSON.parse(process.argv[2])
+const { calls, samples, directory, captured, segmentRows } = JSON.parse(process.argv[2])
 const QUEUE_CAPACITY = 65_536
 const BATCH = 20_000 // calls between two turns of the event loop
 
-configure({ directory, queueCapacity: QUEUE_CAPACITY })
+configure({ directory, segmentRows, queueCapacity: QUEUE_CAPACITY })
 const capture = captured ? kroniclerCapture : (fn) => fn
+const captureCallback = captured ? kroniclerCaptureCallback : (fn) => fn
 const startSpan = captured ? span : () => ({ end() {} })
 
 const sync = Array.from({ length: 16 }, (_, k) =>
@@ -40,6 +49,14 @@ const rejects = capture(async function rejects(x) {
   await null
   throw new TypeError(`not ${x}`)
 })
+const items = capture(function* items(count) {
+  for (let i = 0; i < count; i++) yield i
+})
+const callsBack = captureCallback(function callsBack(x, done) {
+  process.nextTick(done, null, x)
+})
+const follow = async (x) => (await null) ?? inner(x)
+const follows = captured ? kroniclerCapture(follow, { name: 'follows', parent: true }) : follow
 const item = (i) => ({ order: i, customer: `customer ${i % 1000}` })
 const described = captured
   ? kroniclerCapture(item, { name: 'described', attributes: ([i], result) => result ?? { i } })
@@ -86,9 +103,17 @@ async function roundOfOthers(x) {
     }
   }
   add('fails', 3)
-  const pending = []
-  for (let i = 0; i < 40; i++) pending.push(waits(i))
-  add('waits', 40)
+  let sum = 0
+  for (let i = 0; i < 4; i++) for (const one of items(3)) sum += one
+  add('items', 4)
+  const pending = [sum]
+  for (let i = 0; i < 3; i++) pending.push(new Promise((resolve) => callsBack(i, resolve)))
+  add('callsBack', 3)
+  for (let i = 0; i < 3; i++) pending.push(follows(i))
+  add('follows', 3)
+  add('inner', 3)
+  for (let i = 0; i < 27; i++) pending.push(waits(i))
+  add('waits', 27)
   for (let i = 0; i < 2; i++) pending.push(rejects(i))
   add('rejects', 2)
   await Promise.allSettled(pending)

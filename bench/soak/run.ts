@@ -15,6 +15,8 @@ export interface SoakOptions {
   samples: number // taken of the memory, evenly over the calls
   directory: string // of the database
   captured: boolean // false: the same program without Kronicler
+  segmentRows?: number // default: Kronicler's own
+  nodeArgs?: readonly string[] // for node itself
   onSample?: (sample: MemorySample) => void
 }
 
@@ -32,13 +34,15 @@ interface Counts {
  * @throws {AssertionError} a call is missing in the metrics or in the files, or one too many is there
  */
 export async function runSoak(options: SoakOptions): Promise<MemorySample[]> {
-  const { calls, samples: wanted, directory, captured, onSample } = options
+  const { nodeArgs = [], onSample, ...setup } = options
+  const { calls, captured, directory, samples: wanted } = setup
   const child = spawn(
     process.execPath,
     [
       '--expose-gc',
+      ...nodeArgs,
       fileURLToPath(new URL('./program.mjs', import.meta.url)),
-      JSON.stringify({ calls, samples: wanted, directory, captured }),
+      JSON.stringify(setup),
     ],
     { env: { ...process.env, NODE_OPTIONS: '' }, stdio: ['ignore', 'pipe', 'inherit'] },
   )
