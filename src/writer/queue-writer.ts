@@ -23,7 +23,8 @@ import { NAME_FUNCTION, NameLog, OVERFLOW_ID, RESERVED_IDS } from '../queue/name
 import { monotonicNs } from '../queue/time-source.ts'
 import { isClockTied, tieClock } from './clock.ts'
 import { Drain } from './drain.ts'
-import { OWN_FUNCTION, type SelfAccounting } from './self-accounting.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
+import type { SelfAccounting } from './self-accounting.ts'
 
 /** What a thread needs to take part; can be sent to a thread as it is. */
 export interface WriterSetup {
@@ -110,7 +111,7 @@ export class QueueWriter {
     interval: { startMs: number; busyNs: number },
   ): void {
     this.exclusively(timeoutMs, () => {
-      const functionId = this.names.idOf(NAME_FUNCTION, OWN_FUNCTION)
+      const functionId = this.names.idOf(NAME_FUNCTION, HEALTH_FUNCTION)
       if (functionId === OVERFLOW_ID) return
       this.#drain.storeNames()
       account.writeRow(this.#openDirectory(), { ...interval, functionId })

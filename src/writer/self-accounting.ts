@@ -26,8 +26,6 @@ import {
 } from '../queue/layout.ts'
 import { viewTimes, type Times } from '../queue/time-source.ts'
 
-/** Under which the rows stand; queries leave it out unless it is asked for. */
-export const OWN_FUNCTION = '(kronicler)'
 /** Not a slot of the application's. */
 const OWN_SLOT = SLOT_COUNT
 
@@ -90,7 +88,7 @@ export class SelfAccounting {
   /**
    * Lock owner: writes the row.
    *
-   * @param functionId of OWN_FUNCTION, whose name is in the dictionary
+   * @param functionId of HEALTH_FUNCTION, whose name is in the dictionary
    * @param startMs    beginning of the time that the row tells of
    * @param busyNs     time within it in which the background thread worked
    */

@@ -14,7 +14,8 @@ import { createProducer } from '../../../src/queue/producer.ts'
 import { measureSelfCost } from '../../../src/queue/self-cost.ts'
 import { monotonicNs } from '../../../src/queue/time-source.ts'
 import { QueueWriter } from '../../../src/writer/queue-writer.ts'
-import { OWN_FUNCTION, SelfAccounting } from '../../../src/writer/self-accounting.ts'
+import { HEALTH_FUNCTION } from '../../../src/internal/health-function.ts'
+import { SelfAccounting } from '../../../src/writer/self-accounting.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const IDS = 10
@@ -106,8 +107,8 @@ test('its numbers become rows of their own, which only who asks for them sees', 
 
   const database = await openDatabase(directory, { onFault: () => undefined })
   expect(await database.count()).toBe(20)
-  expect(await database.functionNames()).not.toContain(OWN_FUNCTION)
-  const rows = await database.slowest({ function: OWN_FUNCTION })
+  expect(await database.functionNames()).not.toContain(HEALTH_FUNCTION)
+  const rows = await database.slowest({ function: HEALTH_FUNCTION })
   expect(rows.map(({ durationNs }) => durationNs)).toEqual([54_321, 12_345])
   expect(rows[0]!.attributes).toMatchObject({ stored: 20, queued: 0, dropped: 0, queueFull: 0 })
   await database.close()
