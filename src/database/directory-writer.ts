@@ -40,7 +40,7 @@ import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
 import { loadFallbackKernels } from './kernels/fallback.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import { Scratch } from './scratch.ts'
-import { Sealer } from './seal.ts'
+import type { Sealer } from './seal.ts'
 import { currentIdentity } from './writer-identity.ts'
 
 /** Slots of the state, f64 each. */
@@ -531,6 +531,12 @@ export class DirectoryWriter {
     }
   }
 
+  /** A program's own thread only appends: what seals is loaded by those who seal. */
+  async #createSealer(): Promise<Sealer> {
+    const { Sealer } = await import('./seal.ts')
+    return new Sealer(this.path, this.#files, this.#loadedKernels())
+  }
+
   async #sealNow(sequence: number, onProgress: (() => void) | undefined): Promise<void> {
     const state = this.#state
     if (state[S.open] === 1 && !(sequence < state[S.walSequence]!)) {
@@ -538,7 +544,7 @@ export class DirectoryWriter {
     }
     // Rows must not outlive the names of their functions.
     if (state[S.open] === 1) await this.#fdatasync(S.dictionaryUnsynced, this.#dictionary)
-    this.#sealer ??= new Sealer(this.path, this.#files, this.#loadedKernels())
+    this.#sealer ??= await this.#createSealer()
     await this.#sealer.seal(sequence, onProgress)
     await this.#syncing.catch(ignore)
     const descriptor = state[S.previousDescriptor]!
