@@ -4,14 +4,17 @@
  */
 import type { ArrivedDetails } from './arrived-details.ts'
 import type { AttributeList } from './format/attribute-blocks.ts'
-import { detailsPageBound, encodeDetailsPage, type PageDetails } from './format/details-page.ts'
+import {
+  detailsPageBound,
+  encodeDetailsPage,
+  sumOf,
+  type PageDetails,
+} from './format/details-page.ts'
 import { MAX_CHUNK_ROWS } from './format/pages.ts'
 import type { DetailColumns } from './format/segment-directory.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
 import type { SegmentOutput } from './segment-output.ts'
-
-const WORD = 2 ** 32
 
 export class SegmentDetails {
   readonly #kernels: Kernels
@@ -57,7 +60,9 @@ export class SegmentDetails {
       progress.tick()
     })
     columns.pageSizes[i] = output.endPage(end, progress)
-    addUp(page.childrenNs, columns, i)
+    const sum = sumOf(page.childrenNs)
+    columns.childrenSumsHigh[i] = sum.high
+    columns.childrenSumsLow[i] = sum.low
     progress.tick()
   }
 
@@ -86,17 +91,4 @@ export class SegmentDetails {
     const durations = durationsNs.slice(first, first + count)
     return { contexts, childrenNs, durationsNs: durations, attributes: list }
   }
-}
-
-function addUp(childrenNs: Float64Array, columns: DetailColumns, i: number): void {
-  let high = 0
-  let low = 0
-  for (const ns of childrenNs) {
-    const highPart = Math.floor(ns / WORD)
-    high += highPart
-    low += ns - highPart * WORD
-  }
-  const carry = Math.floor(low / WORD)
-  columns.childrenSumsHigh[i] = high + carry
-  columns.childrenSumsLow[i] = low - carry * WORD
 }

@@ -15,7 +15,12 @@ import {
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { CorruptionError, DatabaseWriter, type Database } from '../../src/database.ts'
+import {
+  CorruptionError,
+  DatabaseWriter,
+  type CallInput,
+  type Database,
+} from '../../src/database.ts'
 import { DirectoryWriter } from '../../src/database/directory-writer.ts'
 import { KIND_FUNCTION, encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
@@ -36,15 +41,16 @@ type Answers = Awaited<ReturnType<typeof answersOf>>
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'kronicler-corruption-'))
-  // closed: segments of several chunks and of tiny ones; then left behind by a crash: a segment and two logs
+  // closed: segments of several chunks and of tiny ones; then left behind by a crash: a segment and two logs, whose rows
+  // have details
   const closed = DatabaseWriter.open(directory, { segmentRows: 25_000 })
   fill(closed, 60_000, 1)
   await closed.close()
   const crashed = DatabaseWriter.open(directory, { segmentRows: 20_000 })
-  fill(crashed, 20_000, 2)
+  fill(crashed, 20_000, 2, true)
   crashed.flush()
   await crashed.sealed()
-  fill(crashed, 3000, 3)
+  fill(crashed, 3000, 3, true)
   crashed.flush()
   await crashed.sealed()
   const other = DatabaseWriter.open(directory)
@@ -63,16 +69,28 @@ afterAll(() => {
   rmSync(directory, { recursive: true, force: true })
 })
 
-function fill(writer: DatabaseWriter, count: number, seed: number): void {
+function fill(writer: DatabaseWriter, count: number, seed: number, detailed = false): void {
   const random = randomFrom(seed)
   for (let i = 0; i < count; i++) {
     const f = Math.floor(12 * random() ** 3)
+    const durationNs = f === 5 ? random() * 1e11 : 1000 * (1 + f) * (1 + random())
     writer.insert({
       function: `work.${f}`,
       startMs: START_MS + seed * 1e6 + i + random(),
-      durationNs: f === 5 ? random() * 1e11 : 1000 * (1 + f) * (1 + random()),
+      durationNs,
       error: random() < 0.03 ? 'TypeError' : undefined,
+      ...(detailed ? detailsOf(random, Math.round(durationNs)) : {}),
     })
+  }
+}
+
+function detailsOf(random: () => number, durationNs: number): Partial<CallInput> {
+  return {
+    parent: random() < 0.7 ? `work.${Math.floor(5 * random())}` : undefined,
+    async: random() < 0.5,
+    selfNs: Math.floor(durationNs * random()),
+    weight: random() < 0.2 ? 8 : 1,
+    attributes: random() < 0.4 ? { order: Math.floor(1e6 * random()) } : undefined,
   }
 }
 

@@ -70,7 +70,7 @@ export function encodeAttributeBlocks(
   for (let from = 0; from < list.count;) {
     const end = endOfBlock(list, from)
     const block = scratch.subarray(0, fillBlock(kernels, list, from, end, scratch))
-    const deflated = deflateRawSync(block, { level: constants.Z_BEST_SPEED })
+    const deflated = deflateRawSync(block, { level: constants.Z_DEFAULT_COMPRESSION })
     const stored = deflated.length < block.length ? deflated : block.slice()
     blocks.push({ from, end, sizeBytes: block.length, stored })
     from = end

@@ -98,6 +98,25 @@ export function encodeDetailsPage(
   return end
 }
 
+/** Exact sum of whole numbers below 2^53, at most 2^20 of them: high * 2^32 + low, with low in [0, 2^32). */
+export function sumOf(values: Float64Array): { high: number; low: number } {
+  let sum = 0
+  for (const value of values) sum += value
+  if (sum <= Number.MAX_SAFE_INTEGER) {
+    const high = Math.floor(sum / WORD)
+    return { high, low: sum - high * WORD }
+  }
+  let high = 0
+  let low = 0
+  for (const value of values) {
+    const highPart = Math.floor(value / WORD)
+    high += highPart
+    low += value - highPart * WORD
+  }
+  const carry = Math.floor(low / WORD)
+  return { high: high + carry, low: low - carry * WORD }
+}
+
 /**
  * @param page        exactly the page, not empty; its checksum has been verified by whoever read it
  * @param durationsNs exact, of the chunk's rows: [rowCount]
@@ -308,21 +327,15 @@ function checkChildren(
   durationsNs: Float64Array,
   sumNs: number,
 ): void {
-  let high = 0
-  let low = 0
-  if (childrenNs !== undefined) {
-    for (let row = 0; row < childrenNs.length; row++) {
-      const ns = childrenNs[row]!
-      if (!(ns >= 0 && ns <= durationsNs[row]!)) {
-        throw corruption(page, 1, 'an impossible time in children')
-      }
-      const highPart = Math.floor(ns / WORD)
-      high += highPart
-      low += ns - highPart * WORD
+  const values = childrenNs ?? new Float64Array(0)
+  for (let row = 0; row < values.length; row++) {
+    const ns = values[row]!
+    if (!(ns >= 0 && ns <= durationsNs[row]!)) {
+      throw corruption(page, 1, 'an impossible time in children')
     }
   }
-  const carry = Math.floor(low / WORD)
-  if ((high + carry) * WORD + low - carry * WORD !== sumNs) {
+  const { high, low } = sumOf(values)
+  if (high * WORD + low !== sumNs) {
     throw corruption(page, 1, 'the time in children does not add up')
   }
 }
