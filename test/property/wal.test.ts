@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { sealChecksum } from '../../src/database/format/file-bytes.ts'
 import { createRowColumns, detailsOf, type RowColumns } from '../../src/database/format/rows.ts'
 import { SlotSequences } from '../../src/database/format/slot-sequences.ts'
 import {
@@ -146,11 +147,32 @@ describe('frames of a log', () => {
         const file = { kernels, pointer: at, sizeBytes, path: 'wal', offset: 0 }
         const frame = readWalFrame(file, 0)
         const back = createRowColumns(0)
+        decodeWalRows(file, frame, 0, back)
         decodeWalRows(file, frame, skip, back)
         decodeWalRows(file, frame, 0, back)
-        expect(fromColumns(back)).toEqual([...input.slice(skip), ...input])
+        expect(fromColumns(back)).toEqual([...input, ...input.slice(skip), ...input])
       }),
     )
+  })
+
+  test.each([
+    ['empty attributes', 0, 4],
+    ['attributes beyond the frame', 2 ** 31, 4],
+    ['a row before the one before', 0, 8],
+    ['a row that does not exist', 2, 8],
+  ])('%s under a valid checksum are refused', (_, value, at) => {
+    const attributes = (text: string): IdRow => {
+      return [1, 5, 5, 0, { context: 0, childrenNs: 0, weight: 1, attributes: text }]
+    }
+    const { bytes } = encodeLog([[attributes('{}'), attributes('{"a":1}')]])
+    const file = fileBytes(loadFallbackKernels(), bytes, 'wal')
+    const { kernels, pointer } = file
+    const frame = readWalFrame(file, WAL_HEADER_SIZE_BYTES)
+    kernels.view.setUint32(frame.details!.attributes + at, value, true)
+    if (value === 0 && at === 4) kernels.view.setUint32(frame.details!.attributes + 12, 9, true)
+    sealChecksum(kernels, pointer + WAL_HEADER_SIZE_BYTES, frame.end - frame.position, 56)
+    const verdict = inspectWalFrame(file, WAL_HEADER_SIZE_BYTES, SEQUENCE)
+    expect(verdict).toMatchObject({ kind: 'corrupt', error: { code: 'KRONICLER_CORRUPT' } })
   })
 
   test('a flipped bit anywhere is reported, and never changes a row', () => {

@@ -1,0 +1,119 @@
+import { expect, test } from 'vitest'
+import type { AttributeList } from '../../../src/database/format/attribute-blocks.ts'
+import {
+  decodeDetailsPage,
+  detailsPageBound,
+  encodeDetailsPage,
+} from '../../../src/database/format/details-page.ts'
+import type { FileBytes } from '../../../src/database/format/file-bytes.ts'
+import { loadFallbackKernels } from '../../../src/database/kernels/kernels.ts'
+
+const kernels = loadFallbackKernels()
+const scratch = kernels.allocate(1 << 16)
+
+/** A page of rows with these times in children and texts. */
+function encode(
+  childrenNs: number[],
+  durationsNs: number[],
+  texts: [row: number, text: string][] = [],
+): FileBytes {
+  const attributes: AttributeList = {
+    count: texts.length,
+    rows: Uint16Array.from(texts, ([row]) => row),
+    pointers: new Uint32Array(texts.length),
+    sizes: new Uint32Array(texts.length),
+  }
+  texts.forEach(([, text], i) => {
+    const bytes = new TextEncoder().encode(text)
+    attributes.pointers[i] = kernels.allocate(bytes.length)
+    attributes.sizes[i] = bytes.length
+    kernels.u8.set(bytes, attributes.pointers[i])
+  })
+  const details = {
+    contexts: new Uint32Array(childrenNs.length),
+    childrenNs: Float64Array.from(childrenNs),
+    durationsNs: Float64Array.from(durationsNs),
+    attributes,
+  }
+  const to = kernels.allocate(detailsPageBound(childrenNs.length, attributes) + 1024)
+  const end = encodeDetailsPage(kernels, details, scratch, to, () => undefined)
+  return { kernels, pointer: to, sizeBytes: end - to, path: 'seg', offset: 0 }
+}
+
+function decode(page: FileBytes, durationsNs: number[], sumNs: number) {
+  return decodeDetailsPage(page, Float64Array.from(durationsNs), sumNs, scratch, (run) => run())
+}
+
+const corrupt = expect.objectContaining({ code: 'KRONICLER_CORRUPT' }) as Error
+
+test.each([
+  ['all the same', [40, 40, 40], [50, 60, 70]],
+  ['small ones', [1, 2, 3], [2 ** 40, 2 ** 41, 2 ** 42]],
+  ['small self times', [2 ** 40, 2 ** 41, 2 ** 42], [2 ** 40 + 1, 2 ** 41 + 2, 2 ** 42 + 3]],
+  ['large ones', [2 ** 40, 2 ** 41, 0], [2 ** 50, 2 ** 51, 2 ** 52]],
+  ['the largest', Array<number>(9).fill(2 ** 53 - 1), Array<number>(9).fill(2 ** 53 - 1)],
+])('time in children that is more than the call took, or another sum: %s', (_, children, calls) => {
+  const page = encode(children, calls)
+  const sum = children.reduce((total, ns) => total + ns, 0)
+  const exact = Number(children.reduce((total, ns) => total + BigInt(ns), 0n))
+  expect([...decode(page, calls, exact).childrenNs!]).toEqual(children)
+  const shorter = calls.map((ns, row) => (row === 0 ? children[0]! - 1 : ns))
+  expect(() => decode(page, shorter, exact)).toThrow(corrupt)
+  expect(() => decode(page, calls, 2 * sum + 1)).toThrow(corrupt)
+})
+
+test('a page that is cut off, or longer than its data', () => {
+  const page = encode([1, 2, 3], [9, 9, 9])
+  for (let sizeBytes = 0; sizeBytes < page.sizeBytes; sizeBytes++) {
+    expect(() => decode({ ...page, sizeBytes }, [9, 9, 9], 6)).toThrow(corrupt)
+  }
+  expect(() => decode({ ...page, sizeBytes: page.sizeBytes + 1 }, [9, 9, 9], 6)).toThrow(corrupt)
+})
+
+test('rows with the defaults have an empty page', () => {
+  expect(encode([0, 0], [5, 5]).sizeBytes).toBe(0)
+})
+
+test('attributes are inflated block by block, in any order', () => {
+  const texts = Array.from({ length: 200 }, (_, i): [number, string] => [
+    3 * i,
+    JSON.stringify({ i, text: 'x'.repeat(i % 7 === 0 ? 40_000 : 10) }),
+  ])
+  const durations = Array<number>(600).fill(5)
+  const page = encode(Array<number>(600).fill(0), durations, texts)
+  const { attributes } = decode(page, durations, 0)
+  const text = (row: number) => new TextDecoder().decode(attributes.get(row))
+  expect(attributes.size).toBe(200)
+  for (const [row, expected] of [...texts].reverse()) expect(text(row)).toBe(expected)
+  for (const row of [1, 598, 599, 600, -1]) expect(attributes.get(row)).toBeUndefined()
+  const all = [...attributes].map(([row, bytes]) => [row, new TextDecoder().decode(bytes)])
+  expect(all).toEqual(texts)
+})
+
+test('damage inside a block is told by the guard when its rows are asked for', () => {
+  const texts = Array.from({ length: 50 }, (_, i): [number, string] => [i, `{"row":${i}}`])
+  const durations = Array<number>(50).fill(5)
+  const page = encode(Array<number>(50).fill(0), durations, texts)
+  const block = page.pointer + 3 + 1 + 1 + 1 + 1 + 2 + 2 // codecs, count, gap, rows, codec, two sizes
+  expect(kernels.u8[block - 5]).toBe(1) // compressed
+  kernels.u8[block] = 0xff // no such kind of block in DEFLATE
+  const faults: unknown[] = []
+  const { attributes } = decodeDetailsPage(
+    page,
+    Float64Array.from(durations),
+    0,
+    scratch,
+    (run) => {
+      try {
+        return run()
+      } catch (error) {
+        faults.push(error)
+        return undefined
+      }
+    },
+  )
+  expect(faults).toEqual([])
+  expect(attributes.get(7)).toBeUndefined()
+  expect(faults).toEqual([corrupt])
+  expect([...attributes]).toEqual([])
+})
