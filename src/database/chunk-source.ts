@@ -57,6 +57,7 @@ export interface ChunkSource {
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
   errorsOf(chunk: number): ErrorRows | undefined
   detailsOf(chunk: number): ChunkDetails | undefined
+  childrenOf(chunk: number): Float64Array | undefined // [rowCount] of detailsOf alone; ask only if their sum is not 0
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
   detailsOffset(chunk: number): number

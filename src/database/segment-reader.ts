@@ -23,7 +23,7 @@ import {
   type ChunkShape,
   type ErrorRows,
 } from './format/pages.ts'
-import { decodeDetailsPage } from './format/details-page.ts'
+import { decodeChildrenColumn, decodeDetailsPage } from './format/details-page.ts'
 import {
   decodeSegmentDirectory,
   type Extents,
@@ -230,6 +230,21 @@ export class SegmentReader implements ChunkSource {
     })
   }
 
+  childrenOf(chunk: number): Float64Array | undefined {
+    const { details, detailsExtents } = this.#directory
+    const context = this.#context
+    if (context.loadedDetails?.key === this.#id * IDS + chunk) {
+      return context.loadedDetails.value.childrenNs
+    }
+    const durationsNs = this.#exactDurationsOf(chunk)
+    if (durationsNs === undefined) return undefined
+    return this.#decode(() => {
+      const offset = details!.pageOffsets[chunk]!
+      const page = this.#page(DETAILS, detailsExtents!, chunk, offset, details!.pageSizes[chunk]!)
+      return decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), context.gaps)
+    })
+  }
+
   detailsOffset(chunk: number): number {
     return this.#directory.details?.pageOffsets[chunk] ?? 0
   }
@@ -337,7 +352,7 @@ export class SegmentReader implements ChunkSource {
     const { longs, pointer } = durations
     const { u32 } = this.#context.kernels
     const first = pointer / 4
-    const durationsNs = Float64Array.from(u32.subarray(first, first + this.rowCounts[chunk]!))
+    const durationsNs = new Float64Array(u32.subarray(first, first + this.rowCounts[chunk]!))
     longs?.rows.forEach((row, i) => {
       durationsNs[row] = longs.durationsNs[i]!
     })

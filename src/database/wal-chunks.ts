@@ -145,6 +145,14 @@ export class WalChunks implements ChunkSource {
     return { contexts, childrenNs, attributes }
   }
 
+  childrenOf(chunk: number): Float64Array {
+    const { arrivals, childrenNs } = this.#details!
+    const first = this.#firstRows[chunk]!
+    const values = new Float64Array(this.rowCounts[chunk]!)
+    for (let row = 0; row < values.length; row++) values[row] = childrenNs[arrivals[first + row]!]!
+    return values
+  }
+
   detailsOffset(_chunk: number): number {
     return 0
   }

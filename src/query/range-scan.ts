@@ -168,12 +168,10 @@ function childrenOf(
   end: number,
 ): number | undefined {
   if (source.childrenSumNs(chunk) === 0) return 0
-  const details = source.detailsOf(chunk)
-  if (details === undefined) return undefined
+  const childrenNs = source.childrenOf(chunk)
+  if (childrenNs === undefined) return undefined
   let sumNs = 0
-  if (details.childrenNs !== undefined) {
-    for (let row = first; row < end; row++) sumNs += details.childrenNs[row]!
-  }
+  for (let row = first; row < end; row++) sumNs += childrenNs[row]!
   return sumNs
 }
 

@@ -55,6 +55,19 @@ function expectConsistent(source: ChunkSource, rows: readonly IdRow[]): void {
   expect(groups).toEqual([...new Set(rows.map((row) => `${row[0]} x ${row[4]?.weight ?? 1}`))])
 }
 
+/** Time in children, which can be had without the other details. */
+function expectChildren(source: ChunkSource, rows: readonly IdRow[]): void {
+  let first = 0
+  for (let chunk = 0; chunk < source.chunkCount; chunk++) {
+    const end = first + source.rowCounts[chunk]!
+    const childrenNs = rows.slice(first, end).map((row) => row[4]?.childrenNs ?? 0)
+    const sumNs = childrenNs.reduce((sum, ns) => sum + BigInt(ns), 0n)
+    expect(source.childrenSumNs(chunk)).toBe(Number(sumNs))
+    if (sumNs > 0n) expect(Array.from(source.childrenOf(chunk)!)).toEqual(childrenNs)
+    first = end
+  }
+}
+
 /** Rows of a segment that start together follow each other as they do in the segment. */
 function clusteredPlace(rows: readonly IdRow[], a: IdRow, b: IdRow): number {
   const order = clustered(rows)
@@ -83,9 +96,11 @@ describe('rows of segments', () => {
         const sources = sourcesOf(snapshot)
         expect(sources).toHaveLength(batches.length)
         batches.forEach((batch, i) => {
+          expectChildren(sources[i]!, clustered(batch)) // first, so that no other details are at hand
           const rows = readSource(sources[i]!, snapshot.context.kernels)
           expect(rows).toEqual(clustered(batch))
           expectConsistent(sources[i]!, rows)
+          expectChildren(sources[i]!, rows)
         })
         snapshot.close()
         database.writer.close()
@@ -166,6 +181,7 @@ describe('rows of a log', () => {
         const rows = readSource(source!, snapshot.context.kernels)
         expect(rows).toEqual(clustered(batches.flat()))
         expectConsistent(source!, rows)
+        expectChildren(source!, rows)
         snapshot.close()
         database.writer.close()
       }),

@@ -24,7 +24,7 @@ import {
   type RowAttributes,
 } from './attribute-blocks.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
-import { decodePfor, pageReader } from './pages.ts'
+import { decodePfor, pageReader, skipPfor } from './pages.ts'
 import { MAX_DURATION_NS } from './rows.ts'
 import { writeVarint } from './varint.ts'
 import {
@@ -140,6 +140,28 @@ export function decodeDetailsPage(
   checkChildren(page, children.values, durationsNs, sumNs)
   const attributes = decodeAttributes(page, codecs[2]!, children.end, durationsNs.length, guard)
   return { contexts: contexts.values, childrenNs: children.values, attributes }
+}
+
+/**
+ * Only the time in children, [rowCount]: what numbers of a range need. Parameters as of decodeDetailsPage.
+ *
+ * @returns undefined: all 0
+ * @throws {CorruptionError}
+ */
+export function decodeChildrenColumn(
+  page: FileBytes,
+  durationsNs: Float64Array,
+  sumNs: number,
+  scratch: number,
+): Float64Array | undefined {
+  const { kernels, pointer, sizeBytes } = page
+  if (sizeBytes < HEADER_SIZE_BYTES) throw corruption(page, 0, 'the details page is cut off')
+  const contextsCodec = kernels.u8[pointer]!
+  const childrenCodec = kernels.u8[pointer + 1]!
+  const position = skipContexts(page, contextsCodec, durationsNs.length)
+  const { values } = decodeChildren(page, childrenCodec, position, durationsNs, scratch)
+  checkChildren(page, values, durationsNs, sumNs)
+  return values
 }
 
 interface EncodedColumn {
@@ -280,6 +302,29 @@ function decodeContexts(
   }
 }
 
+/** @returns position of the next column */
+function skipContexts(page: FileBytes, codec: number, rowCount: number): number {
+  const reader = pageReader(page, HEADER_SIZE_BYTES)
+  switch (codec) {
+    case DETAILS_CODEC_ABSENT:
+      return HEADER_SIZE_BYTES
+    case CONTEXTS_CODEC_CONSTANT:
+      reader.next(MAX_CONTEXT)
+      return reader.position - page.pointer
+    case CONTEXTS_CODEC_DICTIONARY: {
+      const count = reader.next(MAX_DICTIONARY_CONTEXTS)
+      for (let i = 0; i < count; i++) reader.next(MAX_CONTEXT)
+      break
+    }
+    case CONTEXTS_CODEC_PFOR:
+      reader.next(MAX_CONTEXT)
+      break
+    default:
+      throw corruption(page, 0, `unknown codec of contexts ${codec}`)
+  }
+  return skipPfor(page, reader.position - page.pointer, rowCount)
+}
+
 function decodeChildren(
   page: FileBytes,
   codec: number,
@@ -293,7 +338,7 @@ function decodeChildren(
   const decode = () => {
     const base = reader.next(WORD - 1)
     const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
-    const values = Float64Array.from(kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount))
+    const values = new Float64Array(kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount))
     return { values, end }
   }
   switch (codec) {
@@ -327,17 +372,21 @@ function checkChildren(
   durationsNs: Float64Array,
   sumNs: number,
 ): void {
-  const values = childrenNs ?? new Float64Array(0)
-  for (let row = 0; row < values.length; row++) {
-    const ns = values[row]!
-    if (!(ns >= 0 && ns <= durationsNs[row]!)) {
-      throw corruption(page, 1, 'an impossible time in children')
+  let total = 0 // exact below 2^53
+  if (childrenNs !== undefined) {
+    for (let row = 0; row < childrenNs.length; row++) {
+      const ns = childrenNs[row]!
+      if (!(ns >= 0 && ns <= durationsNs[row]!)) {
+        throw corruption(page, 1, 'an impossible time in children')
+      }
+      total += ns
+    }
+    if (total > Number.MAX_SAFE_INTEGER) {
+      const { high, low } = sumOf(childrenNs)
+      total = high * WORD + low
     }
   }
-  const { high, low } = sumOf(values)
-  if (high * WORD + low !== sumNs) {
-    throw corruption(page, 1, 'the time in children does not add up')
-  }
+  if (total !== sumNs) throw corruption(page, 1, 'the time in children does not add up')
 }
 
 function decodeAttributes(

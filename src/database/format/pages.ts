@@ -10,7 +10,7 @@
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
  */
 import type { Kernels } from '../kernels/kernels.ts'
-import { pforMaxBytes } from '../kernels/sizes.ts'
+import { PFOR_BLOCK_VALUES, pforMaxBytes } from '../kernels/sizes.ts'
 import { corruption, readSafeU64, write64, type FileBytes } from './file-bytes.ts'
 import { LONG_DURATION_NS, MAX_DURATION_NS } from './rows.ts'
 import { VarintReader, writeVarint } from './varint.ts'
@@ -247,6 +247,29 @@ export function decodePfor(
   const end = kernels.pforDecode(pointer + position, rowCount, base, to) - pointer
   if (!(end > position && end <= sizeBytes))
     throw corruption(page, position, 'the page is malformed')
+  return end
+}
+
+/**
+ * Passes over a PFOR page without decoding it.
+ *
+ * @returns position behind it, as decodePfor
+ * @throws {CorruptionError}
+ */
+export function skipPfor(page: FileBytes, position: number, rowCount: number): number {
+  const { u8 } = page.kernels
+  const blocks = Math.ceil(rowCount / PFOR_BLOCK_VALUES)
+  let end = position + 2 * blocks
+  if (end <= page.sizeBytes) {
+    for (let block = 0, at = page.pointer + position; block < blocks; block++, at += 2) {
+      const rows = Math.min(PFOR_BLOCK_VALUES, rowCount - block * PFOR_BLOCK_VALUES)
+      const width = u8[at]!
+      const exceptions = u8[at + 1]! & 63
+      end += 16 * Math.ceil((Math.ceil(rows / 4) * width) / 32)
+      end += exceptions + (exceptions << (u8[at + 1]! >>> 6))
+    }
+  }
+  if (end > page.sizeBytes) throw corruption(page, position, 'the page is malformed')
   return end
 }
 
