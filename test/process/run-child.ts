@@ -1,7 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { isAbsolute } from 'node:path'
+import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+
+/** In test/compat they are in a project that has the package installed. */
+const FIXTURES =
+  process.env['KRONICLER_TEST_FIXTURES'] ?? fileURLToPath(new URL('./fixtures', import.meta.url))
 
 /** The runtime that is tested: this one, or one of test/compat. */
 const NODE = process.env['KRONICLER_TEST_NODE'] ?? process.execPath
@@ -28,9 +32,7 @@ export async function runChild(
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
-  const file = isAbsolute(fixture)
-    ? fixture
-    : fileURLToPath(new URL(`./fixtures/${fixture}`, import.meta.url))
+  const file = isAbsolute(fixture) ? fixture : join(FIXTURES, fixture)
   const command = [NODE, ...(options.nodeArgs ?? []), file, ...args]
   const limit = options.fileSizeLimitKiB ?? options.softFileSizeLimitKiB
   if (limit !== undefined) {
