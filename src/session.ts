@@ -29,7 +29,12 @@ import { releaseDead } from './queue/lock.ts'
 import { NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
 import type { Health, Metrics } from './types.ts'
-import { onEndingSignal, onProcessExit, onThreadExit } from './writer/exit-hooks.ts'
+import {
+  onEndingSignal,
+  onProcessExit,
+  onThreadExit,
+  onUncaughtError,
+} from './writer/exit-hooks.ts'
 import { WriterHost } from './writer/host.ts'
 import { nameLimits } from './writer/queue-writer.ts'
 import { SelfAccounting } from './writer/self-accounting.ts'
@@ -204,11 +209,11 @@ export class Session {
     if (this.#joined) return
     const writer = this.#hostWriter()
     writer.start()
-    if (this.#settings.signals) {
-      onEndingSignal(() => {
-        writer.drainNow()
-      })
+    const drainNow = (): void => {
+      writer.drainNow()
     }
+    if (this.#settings.signals) onEndingSignal(drainNow)
+    onUncaughtError(drainNow)
   }
 
   #hostWriter(): WriterHost {

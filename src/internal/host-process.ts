@@ -6,6 +6,8 @@
  */
 import { runInThisContext } from 'node:vm'
 
+export const isDeno = process.versions['deno'] !== undefined
+
 type Listener = (...values: unknown[]) => void
 
 /** By event; on the process, where every realm finds it, whichever copy of the package it has loaded. */
@@ -14,6 +16,7 @@ const LISTENERS = Symbol.for('kronicler.listeners')
 type ListenersByEvent = Map<string, Set<Listener>>
 
 export function hostProcess(): NodeJS.Process {
+  if (isDeno) return process // there it is the other one whose events never come
   try {
     // evaluated outside of all realms that anybody has made
     const host = runInThisContext('process') as NodeJS.Process | undefined

@@ -3,13 +3,24 @@
  * The ways in which a process ends while its code still runs.
  */
 import { setImmediate } from 'node:timers'
-import { shareListener } from '../internal/host-process.ts'
+import { isDeno, shareListener } from '../internal/host-process.ts'
 
 const SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'] as const
 
 /** Calls back when the process exits: at its natural end, by `process.exit()`, by an uncaught exception. */
 export function onProcessExit(onExit: () => void): void {
   shareListener('exit', onExit, (host, dispatch) => host.on('exit', dispatch))
+}
+
+/**
+ * Calls back when an error has been caught by nobody, in a runtime (Deno) that then ends without an exit event. The program may
+ * go on, if it listens for such errors.
+ */
+export function onUncaughtError(onError: () => void): void {
+  if (!isDeno) return
+  shareListener('uncaught error', onError, (host, dispatch) => {
+    host.on('uncaughtExceptionMonitor', dispatch)
+  })
 }
 
 /** Calls back whenever a thread that this one has started has ended, with the id it had. */
@@ -31,6 +42,8 @@ export function onThreadExit(onExit: (threadId: number) => void): void {
  * in many packages) then count right. It comes back for the next signal.
  */
 export function onEndingSignal(onSignal: () => void): void {
+  // Deno calls listeners in the order in which they were added, so nobody could tell whether others listen
+  if (isDeno) return
   shareListener('ending signal', onSignal, (host, dispatch) => {
     for (const signal of SIGNALS) {
       const listener = (): void => {

@@ -25,6 +25,7 @@ import { isClockTied, tieClock } from './clock.ts'
 import { Drain } from './drain.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { SelfAccounting } from './self-accounting.ts'
+import { threadFiles } from './thread-files.ts'
 
 /** What a thread needs to take part; can be sent to a thread as it is. */
 export interface WriterSetup {
@@ -168,18 +169,17 @@ export class QueueWriter {
     if (this.#directory !== undefined) return this.#directory
     const { memory, directory } = this.#setup
     const path = new SharedText(memory.directoryPath)
+    const options = {
+      state: this.#state,
+      kernels: this.#kernels,
+      files: threadFiles(() => path.read()),
+    }
     if (this.#state[WRITER_STATE.open] === 1) {
-      this.#directory = DirectoryWriter.attach(path.read(), {
-        state: this.#state,
-        kernels: this.#kernels,
-      })
+      this.#directory = DirectoryWriter.attach(path.read(), options)
     } else {
       const clock = new Float64Array(memory.clock)
       if (!isClockTied(clock)) tieClock(clock, monotonicNs(memory.clockOrigin))
-      const created = DirectoryWriter.create(directory, {
-        state: this.#state,
-        kernels: this.#kernels,
-      })
+      const created = DirectoryWriter.create(directory, options)
       path.write(created.path)
       this.#directory = created
     }
