@@ -125,11 +125,12 @@ more than two clock reads: it needs a promise of its own to see the function's p
         cell: plain,
       }),
       list({
-        names: /\/(sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
+        names: /\/(record|sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
         heading: ['one thread', ''],
       }),
     ],
     rowNotes: [
+      ['kronicler/record', 'what `health().recordNs` says that a call costs'],
       ['kronicler/dropped', 'rows refused while the times above were measured'],
       ['kronicler/sustained', 'calls a second, evenly spread, that are all stored'],
       ['kronicler/paced-3M-dropped', 'rows refused at 3 million calls a second for 10 s'],

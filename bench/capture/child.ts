@@ -38,7 +38,7 @@ process.disconnect()
 async function measure(group: Group, folder: string): Promise<Measurements> {
   switch (group) {
     case 'main':
-      return compare([bare, limit, noop, await kronicler(folder), ...(await lightPeers())])
+      return everybody(await kronicler(folder))
     case 'heap':
       return heap([
         limit,
@@ -69,6 +69,15 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
       return measureStartup(folder, options.skip)
     default:
       return measurePeer(group)
+  }
+}
+
+/** In one process, and what Kronicler itself says of its cost. */
+async function everybody(own: Contender): Promise<Measurements> {
+  const { rows } = await compare([bare, limit, noop, own, ...(await lightPeers())])
+  const { health } = await import('kronicler')
+  return {
+    rows: [...rows, { name: 'kronicler/record', value: health().recordNs, unit: 'ns', n: 1 }],
   }
 }
 
