@@ -1,6 +1,8 @@
+import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { AttributeList } from '../../../src/database/format/attribute-blocks.ts'
 import {
+  decodeChildrenColumn,
   decodeDetailsPage,
   detailsPageBound,
   encodeDetailsPage,
@@ -16,6 +18,7 @@ function encode(
   childrenNs: number[],
   durationsNs: number[],
   texts: [row: number, text: string][] = [],
+  contexts: number[] = [],
 ): FileBytes {
   const attributes: AttributeList = {
     count: texts.length,
@@ -30,7 +33,7 @@ function encode(
     kernels.u8.set(bytes, attributes.pointers[i])
   })
   const details = {
-    contexts: new Uint32Array(childrenNs.length),
+    contexts: Uint32Array.from(childrenNs, (_, row) => contexts[row] ?? 0),
     childrenNs: Float64Array.from(childrenNs),
     durationsNs: Float64Array.from(durationsNs),
     attributes,
@@ -72,6 +75,34 @@ test('a page that is cut off, or longer than its data', () => {
 
 test('rows with the defaults have an empty page', () => {
   expect(encode([0, 0], [5, 5]).sizeBytes).toBe(0)
+})
+
+test('a damaged page gives possible times in children that add up, or is told', () => {
+  const column = <T>(value: fc.Arbitrary<T>) => fc.array(value, { minLength: 1, maxLength: 300 })
+  const rows = column(fc.tuple(fc.nat(100), fc.nat(100), fc.nat({ max: 2 ** 32 - 1 })))
+  fc.assert(
+    fc.property(rows, fc.nat(), fc.nat(255), fc.nat(), (columns, at, flip, cut) => {
+      const childrenNs = columns.map(([ns]) => ns)
+      const durationsNs = columns.map(([ns, selfNs]) => ns + selfNs)
+      const sumNs = childrenNs.reduce((sum, ns) => sum + ns, 0)
+      const contexts = columns.map(([, , context]) => context)
+      const page = encode(childrenNs, durationsNs, [[0, '{}']], contexts)
+      const decodeChildren = (bytes: FileBytes) =>
+        decodeChildrenColumn(bytes, Float64Array.from(durationsNs), sumNs, scratch)
+      expect(Array.from(decodeChildren(page) ?? childrenNs)).toEqual(childrenNs)
+      kernels.u8[page.pointer + (at % page.sizeBytes)]! ^= flip
+      const damaged = { ...page, sizeBytes: page.sizeBytes - (cut % 4) }
+      try {
+        const found = Array.from(decodeChildren(damaged) ?? childrenNs.map(() => 0))
+        expect(found.reduce((sum, ns) => sum + ns, 0)).toBe(sumNs)
+        expect(found.every((ns, row) => ns >= 0 && ns <= durationsNs[row]!)).toBe(true)
+      } catch (error) {
+        if ((error as Error).name === 'AssertionError') throw error
+        expect(error).toEqual(corrupt)
+      }
+    }),
+    { numRuns: 1000 },
+  )
 })
 
 test('attributes are inflated block by block, in any order', () => {
