@@ -5,7 +5,7 @@
 import { createInstance, type Instance } from './instance.ts'
 
 export type { Capture, CaptureDecorator } from './capture/capture.ts'
-export type { RecordOptions } from './capture/measure.ts'
+export type { RecordOptions, StreamOptions } from './capture/measure.ts'
 export type { CaptureOptions } from './capture/options.ts'
 export type { ActiveRule, Control } from './control/control.ts'
 export type { ControlRule, ControlSettings } from './control/rule.ts'
@@ -40,6 +40,14 @@ export const capture = instance.capture
  * callback's first argument is an error.
  */
 export const captureCallback = instance.captureCallback
+
+/**
+ * Records an existing stream, Node's or the web's, from now until it ends, fails or is closed. Returns the stream itself.
+ *
+ * @throws {TypeError}  it is no stream
+ * @throws {RangeError} the name is empty
+ */
+export const captureStream = instance.captureStream
 
 /**
  * Times a piece of work: from here to the end of the block with `using work = span('work')`, or to its `end()` or

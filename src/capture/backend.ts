@@ -22,6 +22,7 @@ import { createOpenSpan } from './span.ts'
 import { createWrapCallback } from './wrap-callback.ts'
 import { createWrapDetailed } from './wrap-detailed.ts'
 import { createWrapGenerator } from './wrap-generator.ts'
+import { createStreamWrapping } from './wrap-stream.ts'
 import { createWrapping } from './wrap.ts'
 
 export interface BackendParts {
@@ -42,6 +43,7 @@ export function createBackend(parts: BackendParts): CaptureBackend {
   const errorType = (thrown: unknown): number => errorTypeNamed(errorTypeName(thrown))
   const hooks = { errorType, errorTypeNamed, off: controls.off }
   const parents = createAsyncParents(producer)
+  const clock = createStepClock(clockOrigin)
   let warnedOfOverflow = false
   let warnedOfShortNames = false
 
@@ -58,10 +60,8 @@ export function createBackend(parts: BackendParts): CaptureBackend {
   return {
     ...createWrapping(producer, hooks),
     wrapDetailed: createWrapDetailed(producer, { ...hooks, parents }),
-    wrapGenerator: createWrapGenerator(producer, createStepClock(clockOrigin), {
-      ...hooks,
-      parents,
-    }),
+    wrapGenerator: createWrapGenerator(producer, clock, { ...hooks, parents }),
+    ...createStreamWrapping(producer, clock, { ...hooks, parents }),
     wrapCallback: createWrapCallback(producer, hooks),
     openSpan: createOpenSpan(producer, hooks),
     record(functionId, durationNs, { thrown, attributes }) {

@@ -14,6 +14,7 @@ import type { OpenSpan } from './span.ts'
 import type { WrapCallback } from './wrap-callback.ts'
 import type { WrapDetailed } from './wrap-detailed.ts'
 import { isGeneratorFunction, type WrapGenerator } from './wrap-generator.ts'
+import type { StreamWrapping } from './wrap-stream.ts'
 import type { AnyFunction, IdAtFirstCall, Wrapping } from './wrap.ts'
 
 type Callable = (this: never, ...args: never[]) => unknown
@@ -56,7 +57,7 @@ export interface Capture extends CaptureDecorator {
 }
 
 /** With what calls are recorded. None of it throws. */
-export interface CaptureBackend extends Wrapping {
+export interface CaptureBackend extends Wrapping, StreamWrapping {
   wrapDetailed: WrapDetailed
   wrapGenerator: WrapGenerator
   wrapCallback: WrapCallback
@@ -89,6 +90,7 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
 
     function create(fn: AnyFunction, backend: CaptureBackend, id: number | IdAtFirstCall) {
       if (isGeneratorFunction(fn)) return backend.wrapGenerator(fn, id, details)
+      if (options.stream === true) return backend.wrapStream(fn, id, details)
       return details === undefined ? backend.wrap(fn, id) : backend.wrapDetailed(fn, id, details)
     }
 

@@ -1,6 +1,6 @@
 /**
  * @module capture/measure
- * Recording without wrapping: `span`, `record`, and `captureCallback` for functions in callback style.
+ * Recording without wrapping: `span`, `record`, `captureStream`, and `captureCallback` for functions in callback style.
  */
 import { kindOf } from '../internal/check-options.ts'
 import { createAttributeEncoder } from './attributes.ts'
@@ -9,6 +9,7 @@ import { detailsIn } from './call-details.ts'
 import type { CaptureBackend } from './capture.ts'
 import { nameOfFunction } from './naming.ts'
 import { checkCaptureOptions, checkName, type CaptureOptions } from './options.ts'
+import { isStream } from './observe-stream.ts'
 import { SPAN_OF_NOTHING, type Span } from './span.ts'
 import type { AnyFunction } from './wrap.ts'
 
@@ -19,12 +20,17 @@ export interface RecordOptions {
   attributes?: unknown // what JSON can say, stored with the call; secrets are blotted out (default: nothing)
 }
 
+export interface StreamOptions {
+  attributes?: unknown // what JSON can say, stored with the call; secrets are blotted out (default: nothing)
+}
+
 export interface Measure {
   span: {
     (name: string): Span
     <T>(name: string, fn: () => T): T
   }
   record: (name: string, durationNs: number, options?: RecordOptions) => void
+  captureStream: <S extends object>(name: string, stream: S, options?: StreamOptions) => S
   captureCallback: {
     <F extends Callable>(fn: F, options?: CaptureOptions): F
     <F extends Callable>(name: string, fn: F, options?: Omit<CaptureOptions, 'name'>): F
@@ -62,6 +68,19 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     })
   }
 
+  function captureStream(name: string, stream: object, options: StreamOptions = {}): object {
+    checkName(name)
+    if (!isStream(stream)) {
+      throw new TypeError(`captureStream: expected a stream, not ${kindOf(stream)}`)
+    }
+    const backend = activeBackend()
+    if (backend === undefined) return stream
+    const { attributes } = options
+    const text = attributes === undefined ? undefined : encode(attributes)
+    backend.followStream(stream, backend.idOf(name), text)
+    return stream
+  }
+
   function captureCallback(first: unknown, second?: unknown, third?: unknown): unknown {
     const named = typeof first === 'string'
     const fn = named ? second : first
@@ -76,7 +95,7 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
     return backend.wrapCallback(fn, id, detailsIn(options))
   }
 
-  return { span, record, captureCallback } as Measure
+  return { span, record, captureStream, captureCallback } as Measure
 }
 
 function assertFunction(fn: unknown): asserts fn is AnyFunction {

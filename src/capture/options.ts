@@ -21,6 +21,7 @@ export interface CaptureOptions<F = unknown> {
   isError?: (result: ResultOf<F> | undefined, error: unknown) => unknown
   slowerThan?: number | string // shorter calls are counted in the metrics only: '5ms', or milliseconds (default 0)
   sample?: number // share of the calls to store, above 0 and at most 1; failed and slow ones are always stored (default 1)
+  stream?: boolean // a call lasts until the stream that it returns is over (default false: until it returns)
   parent?: boolean // knows its caller across `await`, and its callees know it (default false: from the stack only)
 }
 
@@ -53,11 +54,8 @@ const CHECKS: Record<keyof CaptureOptions, (value: unknown) => void> = {
   isError: checkFunction('isError'),
   slowerThan: (value) => parseDurationNs(value, 'capture: slowerThan'),
   sample: (value) => oneInOf(value, 'capture: sample'),
-  parent: (value) => {
-    if (typeof value !== 'boolean') {
-      throw new TypeError(`capture: parent must be true or false, not ${kindOf(value)}`)
-    }
-  },
+  stream: checkBoolean('stream'),
+  parent: checkBoolean('parent'),
 }
 
 /**
@@ -89,6 +87,14 @@ function checkFunction(name: string) {
   return (value: unknown): void => {
     if (typeof value !== 'function') {
       throw new TypeError(`capture: ${name} must be a function, not ${kindOf(value)}`)
+    }
+  }
+}
+
+function checkBoolean(name: string) {
+  return (value: unknown): void => {
+    if (typeof value !== 'boolean') {
+      throw new TypeError(`capture: ${name} must be true or false, not ${kindOf(value)}`)
     }
   }
 }
