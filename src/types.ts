@@ -88,7 +88,7 @@ export interface CallRow {
   error: string | undefined // class name of what was thrown or rejected
   parent: string | undefined // captured function that called it; undefined: none, or not known
   depth: number // captured calls around it, 0 to 2047 (that or more)
-  async: boolean // whether it lasted until a promise settled
+  async: boolean // whether it went on off the stack: until a promise settled, a generator or a stream was over
   weight: number // calls that the row stands for: more than 1 where calls are sampled
   attributes: Record<string, JsonValue> | undefined // what the program attached to the call
 }
