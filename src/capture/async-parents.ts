@@ -24,15 +24,63 @@ export interface Ancestry {
   leave: (endNs: bigint, asynchronous: boolean) => number
 }
 
-/** A call under way, as the calls below it see it. */
-class OpenCall {
-  readonly functionId: number
+export function createAsyncParents(producer: Producer): AsyncParents {
+  let storage: AsyncLocalStorage<OpenCall> | undefined
+
+  return {
+    enter(functionId) {
+      storage ??= new AsyncLocalStorage<OpenCall>()
+      const above = storage.getStore()
+      const call = new OpenCall(functionId, above, storage, producer)
+      above?.childBegins(Number(producer.time()))
+      call.enter()
+      return call
+    },
+  }
+}
+
+/** A call under way, also as the calls below it see it. */
+class OpenCall implements Ancestry {
+  readonly #functionId: number
+  readonly #above: OpenCall | undefined
+  readonly #storage: AsyncLocalStorage<OpenCall>
+  readonly #producer: Producer
+  #crossesGap = false
   #openChildren = 0
   #busySinceNs = 0
   #childrenNs = 0
 
-  constructor(functionId: number) {
-    this.functionId = functionId
+  constructor(
+    functionId: number,
+    above: OpenCall | undefined,
+    storage: AsyncLocalStorage<OpenCall>,
+    producer: Producer,
+  ) {
+    this.#functionId = functionId
+    this.#above = above
+    this.#storage = storage
+    this.#producer = producer
+  }
+
+  /** On a stack of captured calls the stack itself tells who called. */
+  enter(): void {
+    if (this.#above === undefined || this.#producer.current() !== 0) return
+    this.#crossesGap = true
+    this.#producer.setRoot(this.#above.#functionId)
+  }
+
+  run<T>(fn: () => T): T {
+    return this.#storage.run(this, fn)
+  }
+
+  detach(): void {
+    if (this.#crossesGap) this.#producer.setRoot(0)
+  }
+
+  leave(endNs: bigint, asynchronous: boolean): number {
+    const nowNs = Number(endNs)
+    this.#above?.childEnds(nowNs)
+    return asynchronous ? this.#childrenNsUntil(nowNs) : NaN
   }
 
   childBegins(nowNs: number): void {
@@ -43,37 +91,9 @@ class OpenCall {
     if (--this.#openChildren === 0) this.#childrenNs += Math.max(0, nowNs - this.#busySinceNs)
   }
 
-  /** Time until now in which a call below it was under way. */
-  childrenNs(nowNs: number): number {
+  /** Time in which a call below it was under way. */
+  #childrenNsUntil(nowNs: number): number {
     const open = this.#openChildren > 0 ? Math.max(0, nowNs - this.#busySinceNs) : 0
     return Math.round(this.#childrenNs + open)
-  }
-}
-
-export function createAsyncParents(producer: Producer): AsyncParents {
-  let storage: AsyncLocalStorage<OpenCall> | undefined
-
-  return {
-    enter(functionId) {
-      storage ??= new AsyncLocalStorage<OpenCall>()
-      const callers = storage
-      const above = callers.getStore()
-      const own = new OpenCall(functionId)
-      // on a stack of captured calls the stack itself tells who called
-      const crossesGap = above !== undefined && producer.current() === 0
-      above?.childBegins(Number(producer.time()))
-      if (crossesGap) producer.setRoot(above.functionId)
-      return {
-        run: (fn) => callers.run(own, fn),
-        detach() {
-          if (crossesGap) producer.setRoot(0)
-        },
-        leave(endNs, asynchronous) {
-          const nowNs = Number(endNs)
-          above?.childEnds(nowNs)
-          return asynchronous ? own.childrenNs(nowNs) : NaN
-        },
-      }
-    },
   }
 }

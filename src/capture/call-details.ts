@@ -35,21 +35,33 @@ export function detailsIn(options: CaptureOptions): CallDetails | undefined {
   }
 }
 
-/** @returns id of the error's type, 0 if the call has not failed */
-export function errorTypeOf(details: CallDetails, outcome: Outcome, hooks: DetailHooks): number {
-  if (!hasFailed(details, outcome)) return 0
+/**
+ * @param hasRoom the stack is known to be all but empty, as where a promise's reaction begins
+ * @returns id of the error's type, 0 if the call has not failed
+ */
+export function errorTypeOf(
+  details: CallDetails,
+  outcome: Outcome,
+  hooks: DetailHooks,
+  hasRoom = false,
+): number {
+  if (!hasFailed(details, outcome, hasRoom)) return 0
   return outcome.failed || types.isNativeError(outcome.value)
     ? hooks.errorType(outcome.value)
     : hooks.errorTypeNamed(FAILED_RESULT)
 }
 
-/** @returns text of a JSON object; undefined if there is nothing to store */
+/**
+ * @param hasRoom as above
+ * @returns text of a JSON object; undefined if there is nothing to store
+ */
 export function attributesOf(
   { attributes, encode }: CallDetails,
   args: unknown[],
   { failed, value }: Outcome,
+  hasRoom = false,
 ): string | undefined {
-  if (attributes === undefined || !hasStackRoom()) return undefined
+  if (attributes === undefined || !(hasRoom || hasStackRoom())) return undefined
   try {
     const given = failed ? attributes(args, undefined, value) : attributes(args, value, undefined)
     return given === undefined ? undefined : encode(given)
@@ -58,8 +70,12 @@ export function attributesOf(
   }
 }
 
-function hasFailed({ isError }: CallDetails, { failed, value }: Outcome): boolean {
-  if (isError === undefined || !hasStackRoom()) return failed
+function hasFailed(
+  { isError }: CallDetails,
+  { failed, value }: Outcome,
+  hasRoom: boolean,
+): boolean {
+  if (isError === undefined || !(hasRoom || hasStackRoom())) return failed
   try {
     return Boolean(failed ? isError(undefined, value) : isError(value, undefined))
   } catch {

@@ -77,11 +77,14 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       const place = park(level)
       ancestry?.detach()
       if (!outcome.failed && isSettling(outcome.value)) {
-        return shareOutcome(outcome.value, (settled) => {
-          endAt(place, true, time(), settled, args, ancestry)
+        let isLater = false // a promise of several callers may have settled long ago
+        const promise = shareOutcome(outcome.value, (settled) => {
+          endAt(place, true, time(), settled, args, ancestry, isLater)
         })
+        isLater = true
+        return promise
       }
-      endAt(place, false, endNs, outcome, args, ancestry)
+      endAt(place, false, endNs, outcome, args, ancestry, false)
       return outcome.value
     }
 
@@ -92,10 +95,11 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       outcome: Outcome,
       args: IArguments,
       ancestry: Ancestry | undefined,
+      hasStack: boolean, // all of it, as a promise's reaction begins with
     ): void {
       const childrenNs = ancestry?.leave(endNs, asynchronous) ?? NaN
-      const errorType = errorTypeOf(details, outcome, hooks)
-      const attributes = attributesOf(details, Array.from(args), outcome)
+      const errorType = errorTypeOf(details, outcome, hooks, hasStack)
+      const attributes = attributesOf(details, Array.from(args), outcome, hasStack)
       if (attributes !== undefined || !Number.isNaN(childrenNs)) annotate(childrenNs, attributes)
       finish(functionId, place, endNs, asynchronous, errorType)
     }
