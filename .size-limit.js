@@ -4,7 +4,7 @@ export default [
     name: 'import of kronicler',
     path: 'dist/index.js',
     gzip: true,
-    limit: '38 kB',
+    limit: '40 kB',
     modifyEsbuildConfig: (config) => ({
       ...config,
       format: 'esm',
