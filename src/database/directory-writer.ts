@@ -67,7 +67,7 @@ export const WRITER_STATE = {
 export const WRITER_STATE_LENGTH = 17
 const NO_DESCRIPTOR = -1
 /** A log is full when it is larger than this and its rows without attributes. */
-const MAX_LOG_ATTRIBUTES_SIZE_BYTES = 64 * 1024 * 1024
+const MAX_LOG_ATTRIBUTES_SIZE_BYTES = 32 * 1024 * 1024
 const MAX_ROW_SIZE_BYTES = 64
 /** Made at load: a test runner may have taken the global away when the process ends, which is when files may be made. */
 const utf8 = new TextEncoder()

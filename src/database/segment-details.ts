@@ -3,7 +3,8 @@
  * Region X of a segment that is being written: the details of clustered rows, chunk by chunk.
  */
 import type { ArrivedDetails } from './arrived-details.ts'
-import type { AttributeList } from './format/attribute-blocks.ts'
+import type { ClusteredRows } from './clustered-rows.ts'
+import { packAttributes, type AttributeList, type PackedBlock } from './format/attribute-blocks.ts'
 import {
   detailsPageBound,
   encodeDetailsPage,
@@ -40,55 +41,72 @@ export class SegmentDetails {
   /**
    * Writes the page of a chunk, and what the directory says of it.
    *
-   * @param durationsNs of all clustered rows; the chunk's are [first, first + count)
-   * @param i           number of the chunk
+   * @param rows  the chunk's are [first, first + count)
+   * @param i     number of the chunk
    */
   writePage(
+    rows: ClusteredRows,
     details: ArrivedDetails,
-    durationsNs: Float64Array,
     first: number,
     count: number,
     columns: DetailColumns,
     i: number,
     progress: Progress,
   ): void {
-    columns.weights[i] = details.weights[details.arrivals[first]!]!
-    const page = this.#gather(details, durationsNs, first, count)
+    const attributes = this.#packAttributes(details, first, count, progress)
+    const page = this.#gather(rows, details, first, count, attributes)
     const output = this.#output
-    const to = output.reserve(detailsPageBound(count, page.attributes))
-    const end = encodeDetailsPage(this.#kernels, page, this.#scratch, to, () => {
-      progress.tick()
-    })
-    columns.pageSizes[i] = output.endPage(end, progress)
+    const to = output.reserve(detailsPageBound(page))
+    columns.weights[i] = details.weights[details.arrivals[first]!]!
+    columns.pageSizes[i] = output.endPage(
+      encodeDetailsPage(this.#kernels, page, this.#scratch, to),
+      progress,
+    )
     const sum = sumOf(page.childrenNs)
     columns.childrenSumsHigh[i] = sum.high
     columns.childrenSumsLow[i] = sum.low
     progress.tick()
   }
 
-  #gather(
-    details: ArrivedDetails,
-    durationsNs: Float64Array,
+  #packAttributes(
+    { arrivals, attributePointers, attributeSizes }: ArrivedDetails,
     first: number,
     count: number,
-  ): PageDetails {
-    const { arrivals, attributePointers, attributeSizes } = details
-    const contexts = this.#contexts.subarray(0, count)
-    const childrenNs = this.#childrenNs.subarray(0, count)
+    progress: Progress,
+  ): PackedBlock[] {
+    if (attributePointers === undefined || attributeSizes === undefined) return []
     const list = this.#attributes
     list.count = 0
     for (let row = 0; row < count; row++) {
       const arrival = arrivals[first + row]!
-      contexts[row] = details.contexts[arrival]!
-      childrenNs[row] = details.childrenNs[arrival]!
-      const sizeBytes = attributeSizes?.[arrival] ?? 0
+      const sizeBytes = attributeSizes[arrival]!
       if (sizeBytes === 0) continue
       list.rows[list.count] = row
-      list.pointers[list.count] = attributePointers![arrival]!
+      list.pointers[list.count] = attributePointers[arrival]!
       list.sizes[list.count++] = sizeBytes
     }
-    // copied: encoding may let others make the kernels' memory grow
-    const durations = durationsNs.slice(first, first + count)
-    return { contexts, childrenNs, durationsNs: durations, attributes: list }
+    return packAttributes(this.#kernels, list, () => {
+      progress.tick()
+    })
+  }
+
+  #gather(
+    rows: ClusteredRows,
+    details: ArrivedDetails,
+    first: number,
+    count: number,
+    attributes: PackedBlock[],
+  ): PageDetails {
+    const { arrivals } = details
+    const contexts = this.#contexts.subarray(0, count)
+    const childrenNs = this.#childrenNs.subarray(0, count)
+    for (let row = 0; row < count; row++) {
+      const arrival = arrivals[first + row]!
+      contexts[row] = details.contexts[arrival]!
+      childrenNs[row] = details.childrenNs[arrival]!
+    }
+    // copied: the page may make the kernels' memory grow
+    const durationsNs = rows.columns().durationsNs.slice(first, first + count)
+    return { contexts, childrenNs, durationsNs, attributes }
   }
 }

@@ -340,8 +340,7 @@ export class SegmentWriter {
     const { details } = rows
     if (details === undefined || columns.details === undefined) return undefined
     for (const [i, { first, count }] of chunks.entries()) {
-      const { durationsNs } = rows.columns()
-      this.#details.writePage(details, durationsNs, first, count, columns.details, i, progress)
+      this.#details.writePage(rows, details, first, count, columns.details, i, progress)
     }
     return this.#output.endRegion()
   }

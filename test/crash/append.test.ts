@@ -102,7 +102,7 @@ function expectNumbered(rows: readonly IdRow[]): void {
     }
     seen[n] = 1
     const expected = crashRow(n)
-    if (row.some((value, i) => value !== expected[i])) {
+    if (JSON.stringify(row) !== JSON.stringify(expected)) {
       throw new Error(`row ${n} is ${JSON.stringify(row)}, not ${JSON.stringify(expected)}`)
     }
   }

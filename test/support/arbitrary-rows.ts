@@ -1,7 +1,8 @@
 /** Rows for property tests: ordinary ones, and every extreme that the format has a special case for. */
 import fc from 'fast-check'
-import { createRowColumns, detailsOf, type RowColumns } from '../../src/database/format/rows.ts'
-import { idRowOf, type Extras, type IdRow } from './read-folder.ts'
+import { idRowOf, toColumns, type Extras, type IdRow } from './id-row.ts'
+
+export { toColumns }
 
 const EPOCH_US = 1_700_000_000_000_000
 
@@ -105,28 +106,6 @@ export function idRows(maxLength: number): fc.Arbitrary<IdRow[]> {
     detailed(tameRow, { minLength: 1, maxLength }),
     detailed(tameRow, large),
   )
-}
-
-export function toColumns(rows: readonly IdRow[]): RowColumns {
-  const columns = createRowColumns(rows.length)
-  rows.forEach((row, i) => {
-    columns.functionIds[i] = row[0]
-    columns.startsUs[i] = row[1]
-    columns.durationsNs[i] = row[2]
-    columns.errorTypes[i] = row[3]
-    if (row[4] !== undefined) putExtras(columns, i, row[4])
-  })
-  columns.count = rows.length
-  return columns
-}
-
-function putExtras(columns: RowColumns, i: number, extras: Extras): void {
-  const details = detailsOf(columns)
-  details.contexts[i] = extras.context
-  details.childrenNs[i] = extras.childrenNs
-  details.weights[i] = extras.weight
-  if (extras.attributes === undefined) return
-  details.attributes.set(i, new TextEncoder().encode(extras.attributes))
 }
 
 /** Order of a segment: by function, then weight, then start, then arrival. */

@@ -24,7 +24,7 @@ import {
   decodeErrorPage,
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
-import { createRowColumns, type RowColumns } from '../../src/database/format/rows.ts'
+import { createRowColumns } from '../../src/database/format/rows.ts'
 import type { RowAttributes } from '../../src/database/format/attribute-blocks.ts'
 import { decodeDetailsPage } from '../../src/database/format/details-page.ts'
 import {
@@ -45,55 +45,9 @@ import { decodeWalRows } from '../../src/database/format/wal-frame.ts'
 import { decodeWalHeader, WAL_HEADER_SIZE_BYTES } from '../../src/database/format/wal-header.ts'
 import { scanWal } from '../../src/database/format/wal-scan.ts'
 import { loadFallbackKernels, type Kernels } from '../../src/database/kernels/kernels.ts'
+import { fromColumns, idRowOf, textOf, type Extras, type IdRow } from './id-row.ts'
 
-/** What some rows have besides. */
-export interface Extras {
-  context: number
-  childrenNs: number
-  weight: number
-  attributes: string | undefined
-}
-
-/** One row by ids: function, start in µs, duration in ns, error type (0: none), and whatever is not the default. */
-export type IdRow = [
-  functionId: number,
-  startUs: number,
-  durationNs: number,
-  errorType: number,
-  extras?: Extras,
-]
-
-export function idRowOf(row: IdRow, extras: Extras): IdRow {
-  const { attributes, childrenNs, context, weight } = extras
-  const [functionId, startUs, durationNs, errorType] = row
-  return context === 0 && childrenNs === 0 && weight === 1 && attributes === undefined
-    ? [functionId, startUs, durationNs, errorType]
-    : [functionId, startUs, durationNs, errorType, extras]
-}
-
-/** Rows of columns. */
-export function fromColumns(rows: RowColumns): IdRow[] {
-  const { details } = rows
-  return Array.from({ length: rows.count }, (_, i): IdRow => {
-    const row: IdRow = [
-      rows.functionIds[i]!,
-      rows.startsUs[i]!,
-      rows.durationsNs[i]!,
-      rows.errorTypes[i]!,
-    ]
-    if (details === undefined) return row
-    return idRowOf(row, {
-      context: details.contexts[i]!,
-      childrenNs: details.childrenNs[i]!,
-      weight: details.weights[i]!,
-      attributes: textOf(details.attributes.get(i)),
-    })
-  })
-}
-
-export function textOf(bytes: Uint8Array | undefined): string | undefined {
-  return bytes === undefined ? undefined : new TextDecoder().decode(bytes)
-}
+export { fromColumns, idRowOf, textOf, type Extras, type IdRow }
 
 /** One row by names. */
 export type NamedRow = [name: string, startUs: number, durationNs: number, error: string | null]

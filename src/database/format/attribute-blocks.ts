@@ -13,7 +13,7 @@
  *
  * "The end of the rows before it" is the least row that can follow: the first row of the block before plus its rowCount.
  */
-import { constants, deflateRawSync, inflateRawSync } from 'node:zlib'
+import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
@@ -44,48 +44,60 @@ const MAX_BLOCK_SIZE_BYTES =
   BLOCK_TEXT_SIZE_BYTES + MAX_ATTRIBUTES_SIZE_BYTES + ROW_OVERHEAD_BYTES * MAX_CHUNK_ROWS
 const BLOCK_ENTRY_BOUND = 3 + 3 + 1 + 4 + 4
 
-/** Bytes that `encodeAttributeBlocks` may write. */
-export function attributeBlocksBound({ count, sizes }: AttributeList): number {
-  let sizeBytes = 0
-  for (let i = 0; i < count; i++) sizeBytes += sizes[i]!
-  const blocks = Math.ceil(sizeBytes / BLOCK_TEXT_SIZE_BYTES)
-  const entries = MAX_VARINT_SIZE_BYTES + BLOCK_ENTRY_BOUND * blocks
-  return sizeBytes + ROW_OVERHEAD_BYTES * count + entries
+/** A block that is ready to be stored. */
+export interface PackedBlock {
+  firstRow: number
+  rowCount: number
+  sizeBytes: number // before it was compressed
+  stored: Uint8Array // compressed if that made it smaller
 }
 
 /**
- * @param list    at least one row
- * @param to      attributeBlocksBound(list) bytes of room
+ * Puts attributes into blocks.
+ *
  * @param onBlock called after each block, which takes about a millisecond; it may make the kernels' memory grow
- * @returns end of the blocks
+ * @returns no block if the list is empty
  */
-export function encodeAttributeBlocks(
+export function packAttributes(
   kernels: Kernels,
   list: AttributeList,
-  to: number,
   onBlock: () => void,
-): number {
-  const blocks: { from: number; end: number; sizeBytes: number; stored: Uint8Array }[] = []
-  const scratch = new Uint8Array(MAX_BLOCK_SIZE_BYTES)
-  for (let from = 0; from < list.count;) {
+): PackedBlock[] {
+  const blocks: PackedBlock[] = []
+  const scratch = list.count > 0 ? new Uint8Array(MAX_BLOCK_SIZE_BYTES) : undefined
+  for (let from = 0; from < list.count && scratch !== undefined;) {
     const end = endOfBlock(list, from)
     const block = scratch.subarray(0, fillBlock(kernels, list, from, end, scratch))
-    const deflated = deflateRawSync(block, { level: constants.Z_DEFAULT_COMPRESSION })
+    const deflated = deflateRawSync(block)
     const stored = deflated.length < block.length ? deflated : block.slice()
-    blocks.push({ from, end, sizeBytes: block.length, stored })
+    const firstRow = list.rows[from]!
+    blocks.push({ firstRow, rowCount: end - from, sizeBytes: block.length, stored })
     from = end
     onBlock()
   }
+  return blocks
+}
+
+/** Bytes that `writeBlocks` may write. */
+export function blocksBound(blocks: readonly PackedBlock[]): number {
+  return blocks.reduce(
+    (sum, { stored }) => sum + BLOCK_ENTRY_BOUND + stored.length,
+    MAX_VARINT_SIZE_BYTES,
+  )
+}
+
+/** @returns end of the blocks */
+export function writeBlocks(kernels: Kernels, blocks: readonly PackedBlock[], to: number): number {
   const { u8 } = kernels
   let at = writeVarint(u8, to, blocks.length)
   let next = 0
-  for (const { end, from, sizeBytes, stored } of blocks) {
-    at = writeVarint(u8, at, list.rows[from]! - next)
-    at = writeVarint(u8, at, end - from)
+  for (const { firstRow, rowCount, sizeBytes, stored } of blocks) {
+    at = writeVarint(u8, at, firstRow - next)
+    at = writeVarint(u8, at, rowCount)
     u8[at++] = stored.length < sizeBytes ? BLOCK_CODEC_DEFLATE : BLOCK_CODEC_STORED
     at = writeVarint(u8, at, stored.length)
     at = writeVarint(u8, at, sizeBytes)
-    next = list.rows[from]! + end - from
+    next = firstRow + rowCount
   }
   for (const { stored } of blocks) {
     u8.set(stored, at)

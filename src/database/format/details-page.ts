@@ -17,10 +17,10 @@ import type { Kernels } from '../kernels/kernels.ts'
 import { pforMaxBytes } from '../kernels/sizes.ts'
 import {
   AttributeBlocks,
-  attributeBlocksBound,
-  encodeAttributeBlocks,
-  type AttributeList,
+  blocksBound,
+  writeBlocks,
   type Guard,
+  type PackedBlock,
   type RowAttributes,
 } from './attribute-blocks.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
@@ -50,7 +50,7 @@ export interface PageDetails {
   contexts: Uint32Array // [rowCount]
   childrenNs: Float64Array // [rowCount], whole, 0 .. durationNs
   durationsNs: Float64Array // [rowCount]
-  attributes: AttributeList
+  attributes: readonly PackedBlock[]
 }
 
 /** Details of a chunk's rows, as they were stored. */
@@ -63,15 +63,17 @@ export interface ChunkDetails {
 const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
 
 /** Bytes that `encodeDetailsPage` may write. */
-export function detailsPageBound(rowCount: number, attributes: AttributeList): number {
+export function detailsPageBound({
+  attributes,
+  contexts: { length: rowCount },
+}: PageDetails): number {
   const contexts = 8 + 5 * MAX_DICTIONARY_CONTEXTS + pforMaxBytes(rowCount)
   const children = Math.max(8 * rowCount, 2 * (8 + pforMaxBytes(rowCount)))
-  return HEADER_SIZE_BYTES + contexts + children + attributeBlocksBound(attributes)
+  return HEADER_SIZE_BYTES + contexts + children + blocksBound(attributes)
 }
 
 /**
  * @param scratch pointer to u32[rowCount], with room to a multiple of 128
- * @param onBlock see encodeAttributeBlocks
  * @returns end of the page; `to` if all rows have the defaults
  */
 export function encodeDetailsPage(
@@ -79,21 +81,18 @@ export function encodeDetailsPage(
   details: PageDetails,
   scratch: number,
   to: number,
-  onBlock: () => void,
 ): number {
   const contexts = encodeContexts(kernels, details.contexts, scratch, to + HEADER_SIZE_BYTES)
   const children = encodeChildren(kernels, details, scratch, contexts.end)
   const { attributes } = details
-  const hasAttributes = attributes.count > 0
+  const hasAttributes = attributes.length > 0
   const codecs = [
     contexts.codec,
     children.codec,
     hasAttributes ? ATTRIBUTES_CODEC_BLOCKS : DETAILS_CODEC_ABSENT,
   ]
   if (codecs.every((codec) => codec === DETAILS_CODEC_ABSENT)) return to
-  const end = hasAttributes
-    ? encodeAttributeBlocks(kernels, attributes, children.end, onBlock)
-    : children.end
+  const end = hasAttributes ? writeBlocks(kernels, attributes, children.end) : children.end
   kernels.u8.set(codecs, to)
   return end
 }

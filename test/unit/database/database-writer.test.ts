@@ -315,7 +315,7 @@ describe('DatabaseWriter', () => {
     const state = new Float64Array(WRITER_STATE_LENGTH)
     const folder = DirectoryWriter.create(temporaryDirectory(), { state })
     expect(folder.isLogFull(10)).toBe(false)
-    state[WRITER_STATE.walSizeBytes] = 2 ** 26 + 64 * 10
+    state[WRITER_STATE.walSizeBytes] = 2 ** 25 + 64 * 10
     expect(folder.isLogFull(10)).toBe(true)
     expect(folder.isLogFull(11)).toBe(false)
     folder.close()

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { AttributeList } from '../../../src/database/format/attribute-blocks.ts'
+import { packAttributes } from '../../../src/database/format/attribute-blocks.ts'
 import {
   decodeChildrenColumn,
   decodeDetailsPage,
@@ -20,7 +20,7 @@ function encode(
   texts: [row: number, text: string][] = [],
   contexts: number[] = [],
 ): FileBytes {
-  const attributes: AttributeList = {
+  const list = {
     count: texts.length,
     rows: Uint16Array.from(texts, ([row]) => row),
     pointers: new Uint32Array(texts.length),
@@ -28,18 +28,18 @@ function encode(
   }
   texts.forEach(([, text], i) => {
     const bytes = new TextEncoder().encode(text)
-    attributes.pointers[i] = kernels.allocate(bytes.length)
-    attributes.sizes[i] = bytes.length
-    kernels.u8.set(bytes, attributes.pointers[i])
+    list.pointers[i] = kernels.allocate(bytes.length)
+    list.sizes[i] = bytes.length
+    kernels.u8.set(bytes, list.pointers[i])
   })
   const details = {
     contexts: Uint32Array.from(childrenNs, (_, row) => contexts[row] ?? 0),
     childrenNs: Float64Array.from(childrenNs),
     durationsNs: Float64Array.from(durationsNs),
-    attributes,
+    attributes: packAttributes(kernels, list, () => undefined),
   }
-  const to = kernels.allocate(detailsPageBound(childrenNs.length, attributes) + 1024)
-  const end = encodeDetailsPage(kernels, details, scratch, to, () => undefined)
+  const to = kernels.allocate(detailsPageBound(details) + 1024)
+  const end = encodeDetailsPage(kernels, details, scratch, to)
   return { kernels, pointer: to, sizeBytes: end - to, path: 'seg', offset: 0 }
 }
 
