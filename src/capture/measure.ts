@@ -2,7 +2,7 @@
  * @module capture/measure
  * Recording without wrapping: `span`, `record`, `captureStream`, and `captureCallback` for functions in callback style.
  */
-import { kindOf } from '../internal/check-options.ts'
+import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import { createAttributeEncoder } from './attributes.ts'
 import { callSiteOf } from './call-site.ts'
 import { detailsIn } from './call-details.ts'
@@ -38,14 +38,15 @@ export interface Measure {
 }
 
 const LONGEST_NS = Number.MAX_SAFE_INTEGER
+const RECORD_OPTIONS = ['error', 'attributes']
 
 /** @param activeBackend gives undefined while capture is disabled */
 export function createMeasure(activeBackend: () => CaptureBackend | undefined): Measure {
   const encode = createAttributeEncoder({})
 
   function span(name: string, fn?: () => unknown): unknown {
-    checkName(name)
-    if (fn !== undefined) assertFunction(fn)
+    checkName(name, 'span')
+    if (fn !== undefined) assertFunction(fn, 'span')
     const backend = activeBackend()
     if (backend === undefined) return fn === undefined ? SPAN_OF_NOTHING : fn()
     const id = backend.idOf(name)
@@ -53,7 +54,8 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
   }
 
   function record(name: string, durationNs: number, options: RecordOptions = {}): void {
-    checkName(name)
+    checkName(name, 'record')
+    checkOptionNames(options, 'record: options', RECORD_OPTIONS)
     if (typeof durationNs !== 'number') {
       throw new TypeError(`record: durationNs must be a number, not ${kindOf(durationNs)}`)
     }
@@ -84,7 +86,7 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
   function captureCallback(first: unknown, second?: unknown, third?: unknown): unknown {
     const named = typeof first === 'string'
     const fn = named ? second : first
-    assertFunction(fn)
+    assertFunction(fn, 'captureCallback')
     const given = checkCaptureOptions((named ? third : second) ?? {})
     const options = named ? checkCaptureOptions({ ...given, name: first }) : given
     const backend = activeBackend()
@@ -98,6 +100,6 @@ export function createMeasure(activeBackend: () => CaptureBackend | undefined): 
   return { span, record, captureStream, captureCallback } as Measure
 }
 
-function assertFunction(fn: unknown): asserts fn is AnyFunction {
-  if (typeof fn !== 'function') throw new TypeError(`expected a function, not ${kindOf(fn)}`)
+function assertFunction(fn: unknown, of: string): asserts fn is AnyFunction {
+  if (typeof fn !== 'function') throw new TypeError(`${of}: expected a function, not ${kindOf(fn)}`)
 }

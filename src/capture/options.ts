@@ -47,7 +47,9 @@ type EndOf<R> =
 export type Redaction = boolean | readonly string[]
 
 const CHECKS: Record<keyof CaptureOptions, (value: unknown) => void> = {
-  name: checkName,
+  name: (value) => {
+    checkName(value)
+  },
   skip: checkSkip,
   attributes: checkFunction('attributes'),
   redact: checkRedaction,
@@ -70,11 +72,12 @@ export function checkCaptureOptions(options: unknown): CaptureOptions {
   return options as CaptureOptions
 }
 
-export function checkName(name: unknown): asserts name is string {
+/** @param of the function that the name was given to, for the message */
+export function checkName(name: unknown, of = 'capture'): asserts name is string {
   if (typeof name !== 'string') {
-    throw new TypeError(`capture: name must be a string, not ${kindOf(name)}`)
+    throw new TypeError(`${of}: name must be a string, not ${kindOf(name)}`)
   }
-  if (name === '') throw new RangeError('capture: name must not be empty')
+  if (name === '') throw new RangeError(`${of}: name must not be empty`)
 }
 
 function checkSkip(skip: unknown): void {

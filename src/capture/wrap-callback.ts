@@ -3,6 +3,7 @@
  * Functions in Node's callback style: the call lasts until its callback is called, and has failed if the callback's
  * first argument is an error.
  */
+import { types } from 'node:util'
 import type { Producer } from '../queue/producer.ts'
 import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
 import { disguise, imitate, isConstructor, targetOf } from './disguise.ts'
@@ -22,6 +23,7 @@ interface Call {
 }
 
 const { apply, construct } = Reflect
+const { isProxy } = types
 
 export function createWrapCallback(producer: Producer, hooks: DetailHooks): WrapCallback {
   const { annotate, begin, end, fail, finish: finishAt, hold, leave, time } = producer
@@ -41,9 +43,13 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
       function finish(error: unknown, result?: unknown): void {
         if (ended) return
         ended = true
-        if (details !== undefined) finishDetailed(error, result, details)
-        else if (error === undefined || error === null) endAsync(functionId, place)
-        else failAsync(functionId, place, hooks.errorType(error))
+        try {
+          if (details !== undefined) finishDetailed(error, result, details)
+          else if (error === undefined || error === null) endAsync(functionId, place)
+          else failAsync(functionId, place, hooks.errorType(error))
+        } catch {
+          producer.stack.lost++ // no stack left for what comes after the call
+        }
       }
 
       function finishDetailed(error: unknown, result: unknown, asked: CallDetails): void {
@@ -56,16 +62,7 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
         finishAt(functionId, place, endNs, true, errorType)
       }
 
-      // a method, which has no prototype of its own: the callback may have none
-      // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
-      const { observed } = {
-        observed(this: unknown, ...results: unknown[]): unknown {
-          finish(results[0], results[1])
-          return apply(callback, this, results as never[])
-        },
-      }
-      imitate(observed, callback)
-      args[args.lastIndexOf(callback)] = observed
+      args[args.lastIndexOf(callback)] = inFrontOf(callback, finish)
       try {
         return newTarget === undefined
           ? apply(fn, self, args as never[])
@@ -124,6 +121,32 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
     const wrapper: AnyFunction = isConstructor(fn) ? constructible : plain
     return disguise(wrapper, fn)
   }
+}
+
+/** What the function gets in place of the callback: calls it, after `finish`. */
+function inFrontOf(
+  callback: AnyFunction,
+  finish: (error: unknown, result?: unknown) => void,
+): AnyFunction {
+  if (isProxy(callback)) {
+    // its traps answer to what the function asks it, and to nobody else: any of them may throw
+    return new Proxy(callback, {
+      apply(_, self, results: unknown[]): unknown {
+        finish(results[0], results[1])
+        return apply(callback, self, results as never[])
+      },
+    })
+  }
+  // a method, which has no prototype of its own: the callback may have none
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
+  const { observed } = {
+    observed(this: unknown, ...results: unknown[]): unknown {
+      finish(results[0], results[1])
+      return apply(callback, this, results as never[])
+    },
+  }
+  imitate(observed, callback)
+  return observed
 }
 
 function callbackIn(args: unknown[]): AnyFunction | undefined {

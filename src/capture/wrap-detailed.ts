@@ -79,7 +79,11 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       if (!outcome.failed && isSettling(outcome.value)) {
         let isLater = false // a promise of several callers may have settled long ago
         const promise = shareOutcome(outcome.value, (settled) => {
-          endAt(place, true, time(), settled, args, ancestry, isLater)
+          try {
+            endAt(place, true, time(), settled, args, ancestry, isLater)
+          } catch {
+            stack.lost++ // the outcome is the caller's, whatever happens in here
+          }
         })
         isLater = true
         return promise

@@ -238,15 +238,23 @@ export function createWrapGenerator(
       (result) => {
         // requests that were queued behind the end are answered after it
         if (call.phase !== ENDED) {
-          settleRequest(call)
-          take(observed, iterator, by, isDone(result), result)
+          try {
+            settleRequest(call)
+            take(observed, iterator, by, isDone(result), result)
+          } catch {
+            stack.lost++ // the outcome is the caller's, whatever happens in here
+          }
         }
         return result
       },
       (error: unknown) => {
         if (call.phase !== ENDED) {
-          settleRequest(call)
-          fail(observed, by, error)
+          try {
+            settleRequest(call)
+            fail(observed, by, error)
+          } catch {
+            stack.lost++
+          }
         }
         throw error
       },

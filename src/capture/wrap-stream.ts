@@ -114,7 +114,11 @@ export function createStreamWrapping(
         return value
       }
       return shareOutcome(value, (settled) => {
-        finishWith(open, settled, args, true)
+        try {
+          finishWith(open, settled, args, true)
+        } catch {
+          stack.lost++ // the outcome is the caller's, whatever happens in here
+        }
       })
     }
 

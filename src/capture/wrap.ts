@@ -51,11 +51,19 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     const place = park(level)
     const derived = promise.then(
       (value: unknown) => {
-        endAsync(functionId, place)
+        try {
+          endAsync(functionId, place)
+        } catch {
+          stack.lost++ // the outcome is the caller's, whatever happens in here
+        }
         return value
       },
       (reason: unknown) => {
-        failAsync(functionId, place, hooks.errorType(reason))
+        try {
+          failAsync(functionId, place, hooks.errorType(reason))
+        } catch {
+          stack.lost++
+        }
         throw reason
       },
     )
@@ -67,8 +75,12 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   function settleShared(promise: Promise<unknown>, functionId: number, level: number): unknown {
     const place = park(level)
     return shareOutcome(promise, (outcome) => {
-      if (outcome.failed) failAsync(functionId, place, hooks.errorType(outcome.value))
-      else endAsync(functionId, place)
+      try {
+        if (outcome.failed) failAsync(functionId, place, hooks.errorType(outcome.value))
+        else endAsync(functionId, place)
+      } catch {
+        stack.lost++
+      }
     })
   }
 

@@ -4,6 +4,8 @@ import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { fakeRecorder } from './fake-recorder.ts'
 
+type Recorder = ReturnType<typeof fakeRecorder>
+
 describe('span', () => {
   test('lasts until the end of the block with using', async () => {
     const { span, taken } = fakeRecorder()
@@ -101,6 +103,29 @@ describe('record', () => {
   })
 })
 
+describe('what is given wrongly', () => {
+  test.each([
+    ['a span without a name', (m: Recorder) => m.span(undefined as never), /^span: name must be/],
+    ['a span of nothing', (m: Recorder) => m.span('a', 5 as never), /^span: expected a function/],
+    ['a call without a name', (m: Recorder) => m.record(5 as never, 1), /^record: name must be/],
+    ['options that are null', (m: Recorder) => m.record('a', 1, null as never), /^record: options/],
+    [
+      'an option that is mistyped',
+      (m: Recorder) => m.record('a', 1, { eror: 1 } as never),
+      /^record: options: unknown option eror; there are error, attributes/,
+    ],
+    [
+      'no function',
+      (m: Recorder) => m.captureCallback('a', 5 as never),
+      /^captureCallback: expected a function/,
+    ],
+  ])('%s is named with the function it was given to', (_, use, message) => {
+    const recorder = fakeRecorder()
+    expect(() => use(recorder)).toThrow(message)
+    expect(recorder.taken()).toEqual([])
+  })
+})
+
 describe('captureCallback', () => {
   test('a real function of Node: success and failure, and what the callback gets', async () => {
     const { captureCallback, taken } = fakeRecorder()
@@ -151,6 +176,33 @@ describe('captureCallback', () => {
     expect(taken().map(({ name, error }) => [name, error])).toEqual([
       ['plain', undefined],
       ['fails', 'URIError'],
+    ])
+  })
+
+  test('a callback that is a proxy: its traps are asked by nobody but the function', () => {
+    const { captureCallback, taken } = fakeRecorder()
+    const trap = (): never => {
+      throw new URIError('trap')
+    }
+    const hostile = new Proxy((_: null, value: number) => value + 1, {
+      get: trap,
+      getOwnPropertyDescriptor: trap,
+      getPrototypeOf: trap,
+      has: trap,
+      isExtensible: trap,
+      ownKeys: trap,
+    })
+    const calls = captureCallback('calls', (done: typeof hostile) => done(null, 1))
+    expect(calls(hostile)).toBe(2)
+    const { proxy, revoke } = Proxy.revocable(() => 1, {})
+    revoke()
+    const keeps = captureCallback('keeps', (done: () => number) => typeof done)
+    expect(keeps(proxy)).toBe('function')
+    const reads = captureCallback('reads', (done: typeof hostile) => done.name)
+    expect(() => reads(hostile)).toThrow('trap')
+    expect(taken().map(({ name, error }) => [name, error])).toEqual([
+      ['calls', undefined],
+      ['reads', 'URIError'],
     ])
   })
 })
