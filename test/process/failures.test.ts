@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { openDatabase } from 'kronicler/database'
 import { describe, expect, test } from 'vitest'
+import { INSTALLED, RUNTIME } from '../support/runtime.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 import { runChild } from './run-child.ts'
 import { storedCalls } from './stored.ts'
@@ -71,7 +72,8 @@ describe('a directory that cannot be made', () => {
 describe('a directory that may not be written', () => {
   // root may write everywhere, so then the program runs as nobody
   const user = process.getuid?.() === 0 ? 65_534 : undefined
-  const refused = user === undefined || mayRead(DIST, user) ? '' : ' (nobody may not read the code)'
+  const refused =
+    user === undefined || mayRead(INSTALLED ?? DIST, user) ? '' : ' (nobody may not read the code)'
 
   test.skipIf(refused !== '')(`is told, and the program does not notice${refused}`, async () => {
     const directory = temporaryDirectory()
@@ -112,5 +114,5 @@ test('a background thread that cannot start: the program stores its calls itself
 /** Whether the user may read a file that is below folders of others. */
 function mayRead(path: string, user: number): boolean {
   const script = `require('node:fs').readdirSync(${JSON.stringify(path)})`
-  return spawnSync(process.execPath, ['-e', script], { uid: user, gid: user }).status === 0
+  return spawnSync(RUNTIME[0], ['-e', script], { uid: user, gid: user }).status === 0
 }

@@ -2,13 +2,9 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { INSTALLED, RUNTIME } from '../support/runtime.ts'
 
-/** In test/compat they are in a project that has the package installed. */
-const FIXTURES =
-  process.env['KRONICLER_TEST_FIXTURES'] ?? fileURLToPath(new URL('./fixtures', import.meta.url))
-
-/** The runtime that is tested: this one, or one of test/compat. */
-const NODE = process.env['KRONICLER_TEST_NODE'] ?? process.execPath
+const FIXTURES = INSTALLED ?? fileURLToPath(new URL('.', import.meta.url))
 
 export interface ChildResult {
   code: number | null
@@ -17,7 +13,10 @@ export interface ChildResult {
   stderr: string
 }
 
-/** Runs a program of fixtures/, or one given by its path, with node until it ends. `onOutput` sees all output so far, each time there is more. */
+/**
+ * Runs a program of fixtures/, or one given by its path, until it ends. `onOutput` sees all output so far, each time there is
+ * more.
+ */
 export async function runChild(
   fixture: string,
   args: readonly string[],
@@ -32,8 +31,8 @@ export async function runChild(
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
-  const file = isAbsolute(fixture) ? fixture : join(FIXTURES, fixture)
-  const command = [NODE, ...(options.nodeArgs ?? []), file, ...args]
+  const file = isAbsolute(fixture) ? fixture : join(FIXTURES, 'fixtures', fixture)
+  const command = [...RUNTIME, ...(options.nodeArgs ?? []), file, ...args]
   const limit = options.fileSizeLimitKiB ?? options.softFileSizeLimitKiB
   if (limit !== undefined) {
     const soft = options.softFileSizeLimitKiB === undefined ? '' : '-S'
