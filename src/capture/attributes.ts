@@ -9,7 +9,7 @@
  * `null` in an array, as in JSON. Text in brackets stands for what is not there: `[redacted]`, `[circular]`, `[error]`
  * (reading it threw), `[object]` and `[array]` (nested too deep), `[too large]`. A key `…` says how many keys are missing.
  */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import { createRedaction, REDACTED, type Redact, type Secrecy } from './redaction.ts'
 
 export interface AttributeLimits {

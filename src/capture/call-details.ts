@@ -3,7 +3,7 @@
  * What the user's functions say of a call's outcome. They run after the clock has been read, and nothing that they throw
  * gets out.
  */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import { createAttributeEncoder, type AttributeEncoder } from './attributes.ts'
 import type { CaptureOptions } from './options.ts'
 import type { Outcome } from './share-outcome.ts'

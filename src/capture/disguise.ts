@@ -3,7 +3,7 @@
  * Makes a wrapper, or a derived promise, look like what it stands for. What can be told all the same is listed in
  * docs/transparency.md, and held by test/conformance.
  */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import type { AnyFunction } from './wrap.ts'
 
 const { apply, construct, defineProperty, deleteProperty, getOwnPropertyDescriptor, ownKeys } =

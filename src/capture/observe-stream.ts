@@ -9,7 +9,7 @@
  */
 /* eslint-disable prefer-rest-params -- `arguments` passed on as it is need not be made */
 import { finished } from 'node:stream'
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import type { AnyFunction } from './wrap.ts'
 
 /** None of it may throw. */

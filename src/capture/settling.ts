@@ -2,7 +2,7 @@
  * @module capture/settling
  * Which results are waited for.
  */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 
 const { isPromise, isProxy } = types
 const { getPrototypeOf, prototype: objectPrototype } = Object

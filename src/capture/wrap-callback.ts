@@ -3,7 +3,7 @@
  * Functions in Node's callback style: the call lasts until its callback is called, and has failed if the callback's
  * first argument is an error.
  */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import type { Producer } from '../queue/producer.ts'
 import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
 import { disguise, imitate, isConstructor, targetOf } from './disguise.ts'

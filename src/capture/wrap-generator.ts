@@ -4,7 +4,7 @@
  * `next`, `return` and `throw` are observed (capture/observe-iterator).
  */
 /* eslint-disable prefer-rest-params -- `arguments` passed on as it is need not be made */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import type { Producer } from '../queue/producer.ts'
 import type { StepClock } from '../queue/step-clock.ts'
 import type { Ancestry, AsyncParents } from './async-parents.ts'

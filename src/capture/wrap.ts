@@ -13,7 +13,7 @@
  * every call; used where it stands, it is never made.
  */
 /* eslint-disable prefer-rest-params -- see above */
-import { types } from 'node:util'
+import * as types from 'node:util/types'
 import type { Producer } from '../queue/producer.ts'
 import { copyOwnProperties, disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
