@@ -18,8 +18,8 @@ export interface AsyncParents {
 export interface Ancestry {
   /** Runs the call's function, so that what it calls finds it. */
   run: <T>(fn: () => T) => T
-  /** The call's place on the stack is known, and the stack is left. */
-  detach: () => void
+  /** The call has got a place in flight: notes there who has called it, unless the stack tells. */
+  adopt: (place: number) => void
   /** The call has ended. @returns time in calls below it; NaN: only the stack knows */
   leave: (endNs: bigint, asynchronous: boolean) => number
 }
@@ -66,15 +66,14 @@ class OpenCall implements Ancestry {
   enter(): void {
     if (this.#above === undefined || this.#producer.current() !== 0) return
     this.#crossesGap = true
-    this.#producer.setRoot(this.#above.#functionId)
   }
 
   run<T>(fn: () => T): T {
     return this.#storage.run(this, fn)
   }
 
-  detach(): void {
-    if (this.#crossesGap) this.#producer.setRoot(0)
+  adopt(place: number): void {
+    if (this.#crossesGap) this.#producer.adopt(place, this.#above!.#functionId)
   }
 
   leave(endNs: bigint, asynchronous: boolean): number {

@@ -29,7 +29,6 @@ export class GeneratorCall implements Droppable {
   readonly crossesGaps: boolean // knows its caller across asynchronous gaps
   phase: GeneratorPhase = FRESH
   ancestry: Ancestry | undefined = undefined
-  isFirstStep = true
   place = NO_PLACE // in flight
   timer = NO_PLACE // of the step clock
   items = 0
@@ -59,10 +58,8 @@ export interface GeneratorCalls {
   enter: (call: GeneratorCall) => number
   /** The step is over, and off the stack. */
   leave: (call: GeneratorCall) => void
-  /** An async generator is asked for something. @returns level of the synchronous part */
+  /** An async generator is asked for something. @returns level of the synchronous part, which the caller takes off the stack */
   enterRequest: (call: GeneratorCall) => number
-  /** The synchronous part is over, and off the stack. */
-  leaveRequest: (call: GeneratorCall) => void
   /** The promise of a request has settled. */
   settleRequest: (call: GeneratorCall) => void
   /** The step has yielded a value. */
@@ -97,7 +94,6 @@ export function createGeneratorCalls(
   function leave(call: GeneratorCall): void {
     clock.end(call.timer)
     call.phase = SUSPENDED
-    if (call.isFirstStep) leaveFirst(call)
   }
 
   function enterRequest(call: GeneratorCall): number {
@@ -114,10 +110,6 @@ export function createGeneratorCalls(
     return level
   }
 
-  function leaveRequest(call: GeneratorCall): void {
-    if (call.isFirstStep) leaveFirst(call)
-  }
-
   function settleRequest(call: GeneratorCall): void {
     clock.end(call.timer)
     if (--call.requests > 0) clock.begin(call.timer)
@@ -131,12 +123,8 @@ export function createGeneratorCalls(
 
   function prepare(call: GeneratorCall, level: number): void {
     call.place = hold(level)
+    call.ancestry?.adopt(call.place)
     call.timer = clock.open()
-  }
-
-  function leaveFirst(call: GeneratorCall): void {
-    call.isFirstStep = false
-    call.ancestry?.detach()
   }
 
   function yielded(call: GeneratorCall, iterator: object): void {
@@ -156,7 +144,7 @@ export function createGeneratorCalls(
     finish(call.functionId, call.place, endNs, true, errorType)
   }
 
-  return { enter, leave, enterRequest, leaveRequest, settleRequest, yielded, end }
+  return { enter, leave, enterRequest, settleRequest, yielded, end }
 }
 
 /** @returns text of a JSON object */

@@ -26,38 +26,60 @@ export function createSharing(): ShareOutcome {
   const shared = new WeakMap<Promise<unknown>, SharedPromise>()
 
   return function shareOutcome(promise, onSettled) {
-    const known = shared.get(promise) ?? share(promise)
-    shared.set(promise, known)
+    const known = shared.get(promise)
+    if (known === undefined) return share(promise, onSettled)
     known.listen(onSettled)
     return known.derived
   }
-}
 
-function share(promise: Promise<unknown>): SharedPromise {
-  const waiting: OutcomeListener[] = []
-  let outcome: Outcome | undefined
+  function share(promise: Promise<unknown>, first: OutcomeListener): Promise<unknown> {
+    const waiting = [first]
+    let outcome: Outcome | undefined
 
-  function settle(failed: boolean, value: unknown): void {
-    outcome = { failed, value }
-    for (const onSettled of waiting.splice(0)) onSettled(outcome)
-  }
+    function settle(failed: boolean, value: unknown): void {
+      outcome = { failed, value }
+      for (const onSettled of waiting.splice(0)) onSettled(outcome)
+    }
 
-  const derived = promise.then(
-    (value: unknown) => {
-      settle(false, value)
-      return value
-    },
-    (reason: unknown) => {
-      settle(true, reason)
-      throw reason
-    },
-  )
-  copyOwnProperties(promise, derived)
-  return {
-    derived,
-    listen(onSettled) {
+    function listen(onSettled: OutcomeListener): void {
       if (outcome === undefined) waiting.push(onSettled)
       else onSettled(outcome)
-    },
+    }
+
+    return derive(
+      promise,
+      (value) => {
+        settle(false, value)
+        return value
+      },
+      (reason) => {
+        settle(true, reason)
+        throw reason
+      },
+      (derived) => {
+        shared.set(promise, { derived, listen })
+      },
+    )
   }
+}
+
+/**
+ * `promise.then`, with the promise's own properties. Once there is a derived promise nothing may fail: the caller would be
+ * given the other one, and a rejection of this one, which nobody knows, ends the process. So what the end of the stack
+ * leaves undone stays undone.
+ */
+export function derive(
+  promise: Promise<unknown>,
+  onFulfilled: (value: unknown) => unknown,
+  onRejected: (reason: unknown) => never,
+  onDerived?: (derived: Promise<unknown>) => void,
+): Promise<unknown> {
+  const derived = promise.then(onFulfilled, onRejected)
+  try {
+    copyOwnProperties(promise, derived)
+    onDerived?.(derived)
+  } catch {
+    // no stack left for it
+  }
+  return derived
 }

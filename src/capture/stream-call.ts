@@ -76,7 +76,7 @@ export function createStreamCalls(producer: Producer, clock: StepClock): StreamC
 
   function park(call: StreamCall): void {
     call.place = hold(call.level)
-    call.ancestry?.detach()
+    call.ancestry?.adopt(call.place)
   }
 
   function follow(call: StreamCall, stream: object, endOf: (over: StreamOver) => StreamEnd): void {

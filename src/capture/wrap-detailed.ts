@@ -75,7 +75,7 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
     ): unknown {
       const endNs = time()
       const place = park(level)
-      ancestry?.detach()
+      ancestry?.adopt(place)
       if (!outcome.failed && isSettling(outcome.value)) {
         let isLater = false // a promise of several callers may have settled long ago
         const promise = shareOutcome(outcome.value, (settled) => {

@@ -62,7 +62,7 @@ export function createWrapGenerator(
   const { off, parents } = hooks
   const { stack } = producer
   const calls = createGeneratorCalls(producer, clock, parents)
-  const { enter, leave, enterRequest, leaveRequest, settleRequest } = calls
+  const { enter, leave, enterRequest, settleRequest } = calls
   const observeIterator = createObserveIterator<Observed>()
 
   function end({ call, details, args }: Observed, outcome: Outcome, abandoned: boolean): void {
@@ -189,7 +189,6 @@ export function createWrapGenerator(
       } catch (error) {
         stack.top = level - 1
         try {
-          leaveRequest(call)
           settleRequest(call)
           fail(observed, by, error)
         } catch {
@@ -199,7 +198,6 @@ export function createWrapGenerator(
       }
       stack.top = level - 1
       try {
-        leaveRequest(call)
         return settle(promise, observed, iterator as object, by, isDone)
       } catch {
         stack.lost++

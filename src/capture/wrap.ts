@@ -15,9 +15,9 @@
 /* eslint-disable prefer-rest-params -- see above */
 import * as types from 'node:util/types'
 import type { Producer } from '../queue/producer.ts'
-import { copyOwnProperties, disguise, isConstructor, targetOf } from './disguise.ts'
+import { disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
-import { createSharing } from './share-outcome.ts'
+import { createSharing, derive } from './share-outcome.ts'
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown
 
@@ -49,8 +49,9 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   /** Records the end of the call when the promise settles. Returns the promise that the caller gets. */
   function settle(promise: Promise<unknown>, functionId: number, level: number): unknown {
     const place = park(level)
-    const derived = promise.then(
-      (value: unknown) => {
+    return derive(
+      promise,
+      (value) => {
         try {
           endAsync(functionId, place)
         } catch {
@@ -58,7 +59,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         }
         return value
       },
-      (reason: unknown) => {
+      (reason) => {
         try {
           failAsync(functionId, place, hooks.errorType(reason))
         } catch {
@@ -67,8 +68,6 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         throw reason
       },
     )
-    copyOwnProperties(promise, derived)
-    return derived
   }
 
   /** The same for a function that may return one promise to several callers. */

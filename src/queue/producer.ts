@@ -82,7 +82,7 @@ export interface Producer {
   park: (level: number) => number
   /** The same, but what is called until `leave` counts as called by it. */
   hold: (level: number) => number
-  /** What `hold` keeps at `level` is called from there again: enters it anew. @returns its level, to leave */
+  /** What `hold` keeps at `place` is called from there again: enters it anew. @returns its level, to leave */
   resume: (functionId: number, place: number) => number
   /** The stack is back below `level`. */
   leave: (level: number) => void
@@ -105,8 +105,8 @@ export interface Producer {
    * @param attributes text of a JSON object
    */
   annotate: (childrenNs: number, attributes: string | undefined) => void
-  /** Function that has called what is at the bottom of the stack, across an asynchronous gap; 0: none. */
-  setRoot: (functionId: number) => void
+  /** The call kept at `place`, which began on an empty stack, was made by that function, across an asynchronous gap. */
+  adopt: (place: number, callerId: number) => void
   /** Function whose captured call is under way on this stack; 0: none. */
   current: () => number
   /** A call that ends now and was timed by somebody else. `errorType` 0: it did not fail */
@@ -156,7 +156,7 @@ export function createProducer(
   let freeCount = 0
   let head = slot === undefined ? 0 : Atomics.load(control, headIndex)
   let limit = head
-  let granted = head // what the limit was before an annotation moved it
+  let granted = head // up to here there is room; an annotation moves the limit only
   let mode: 'queue' | 'write-through' | 'refuse' = slot === undefined ? 'refuse' : 'queue'
   let probes = 0
   let announcing = false
@@ -269,6 +269,10 @@ export function createProducer(
     writeInFlight(functionId | failed, place, asynchronous ? ASYNC_BIT : 0, errorType, endNs)
   }
 
+  function adopt(place: number, callerId: number): void {
+    inFlightParents[place] = (inFlightParents[place]! & ~FUNCTION_ID_MASK) | callerId
+  }
+
   function writeInFlight(
     functionId: number,
     place: number,
@@ -301,7 +305,6 @@ export function createProducer(
 
   function annotate(childrenNs: number, attributes: string | undefined): void {
     details.prepare(childrenNs, attributes)
-    if (limit !== head) granted = limit
     limit = head // so that the next record comes by `write`
   }
 
@@ -339,6 +342,7 @@ export function createProducer(
         limit = head
       }
     } catch {
+      details.discard() // or the next record would have them
       refused()
     }
   }
@@ -399,7 +403,8 @@ export function createProducer(
     if (pending >= capacity) return false
     probeClock()
     // in write-through mode the limit stays at the head, so that every row comes by here
-    limit = (head + (mode === 'queue' ? Math.min(capacity - pending, quarter) : 0)) | 0
+    granted = (head + (mode === 'queue' ? Math.min(capacity - pending, quarter) : 0)) | 0
+    limit = granted
     return true
   }
 
@@ -486,9 +491,7 @@ export function createProducer(
     time: () => now(),
     finish,
     annotate,
-    setRoot: (functionId) => {
-      callers[0] = functionId
-    },
+    adopt,
     current: () => callers[stack.top]!,
     record,
     writeThrough() {
@@ -497,7 +500,7 @@ export function createProducer(
     },
     announceNext() {
       announcing = true
-      limit = head
+      limit = granted = head
     },
     refuseAll() {
       mode = 'refuse'

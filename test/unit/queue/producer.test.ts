@@ -3,6 +3,7 @@ import { LiveMetrics } from '../../../src/capture/live-metrics.ts'
 import { slabSizeBytes } from '../../../src/metrics/slab.ts'
 import {
   createSharedMemory,
+  DETAILED_BIT,
   droppedCounter,
   droppedRows,
   headWord,
@@ -19,7 +20,16 @@ import { claimSlot, createProducer, releaseSlotOfDead } from '../../../src/queue
 const CAPACITY = 1024
 const FUNCTIONS = 10
 
-function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedMemory) => void }) {
+/** As a call does at the end of the stack. */
+function overflow(): never {
+  throw new RangeError('Maximum call stack size exceeded')
+}
+
+function setUp(options: {
+  mayWait?: () => boolean
+  onPressure?: (memory: SharedMemory) => void
+  onAnnounced?: () => void
+}) {
   const sizes = {
     names: 1024,
     slab: slabSizeBytes(FUNCTIONS),
@@ -37,7 +47,10 @@ function setUp(options: { mayWait?: () => boolean; onPressure?: (memory: SharedM
       log.push('pressure')
       options.onPressure?.(memory)
     },
-    announced: () => log.push('announced'),
+    announced: () => {
+      log.push('announced')
+      options.onAnnounced?.()
+    },
     mayWait: options.mayWait ?? (() => false),
     refused: (id, durationNs, failed) => {
       metrics.addRefused(id, durationNs, failed)
@@ -151,6 +164,29 @@ describe('a producer', () => {
     call(2, 3)
     expect(log).toEqual(['announced', 'announced'])
     expect(new Int32Array(memory.control)[headWord(0)]).toBe(11)
+  })
+
+  test('announces the next row also when an earlier one had details', () => {
+    const { producer, call, log } = setUp({})
+    call(2, 5)
+    producer.annotate(NaN, '{"a":1}')
+    call(2, 1)
+    log.length = 0
+    producer.announceNext()
+    call(2, 3)
+    expect(log).toEqual(['announced'])
+  })
+
+  test('details of a row that could not be written are not those of the next one', () => {
+    const { producer, call, memory, dropped } = setUp({ onAnnounced: overflow })
+    producer.announceNext()
+    producer.annotate(NaN, '{"a":1}')
+    call(2, 1)
+    expect(dropped()).toBe(1)
+    call(3, 1)
+    const [, , , , functionWord, parentWord] = new Uint32Array(memory.rings[0]!)
+    expect(functionWord).toBe(3)
+    expect(parentWord! & DETAILED_BIT).toBe(0)
   })
 
   test('refuses every row when it is told to, or when the files are closed', () => {
