@@ -174,6 +174,16 @@ export class DirectoryWriter {
     }
   }
 
+  /** Whether somebody has deleted the folder: what is written then goes to files that nobody can open. */
+  get isGone(): boolean {
+    try {
+      this.#files.stat(this.path)
+      return false
+    } catch (error) {
+      return systemCode(error) === 'ENOENT'
+    }
+  }
+
   /**
    * Whether the active log should be sealed: readers read it whole, and so does who seals it.
    *

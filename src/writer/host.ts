@@ -220,7 +220,10 @@ export class WriterHost extends WriterRemote {
     const queued = (): boolean =>
       SLOTS.some((slot) => ((heads[slot]! - Atomics.load(this.control, tailWord(slot))) | 0) > 0)
     try {
-      return this.#writer.drain(timeoutMs, queued) !== undefined
+      const drained = this.#writer.drain(timeoutMs, queued) !== undefined
+      const loss = this.#writer.takeLoss()
+      if (loss !== undefined) this.#report(loss)
+      return drained
     } catch (error) {
       this.#retryAtMs = nowMs() + RETRY_MS
       this.#report(toKroniclerError(error))

@@ -3,7 +3,11 @@
  * Everything that the background thread and the application's thread do in the same way: take the lock, open the
  * writer's directory if this is the first row, drain, keep the count of refused rows on disk.
  */
-import { DirectoryWriter, WRITER_STATE } from '../database/directory-writer.ts'
+import {
+  DirectoryWriter,
+  WRITER_STATE,
+  type DirectoryWriterOptions,
+} from '../database/directory-writer.ts'
 
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { KroniclerError } from '../errors.ts'
@@ -49,7 +53,9 @@ export class QueueWriter {
   readonly #state: Float64Array
   readonly names: NameLog
   readonly #drain: Drain
+  readonly #path: SharedText
   #directory: DirectoryWriter | undefined
+  #deletedPath: string | undefined
   #countedOnDisk = 0
 
   /**
@@ -64,6 +70,7 @@ export class QueueWriter {
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
     this.#state = new Float64Array(memory.directoryState)
+    this.#path = new SharedText(memory.directoryPath)
     this.names = new NameLog(memory.names, nameLimits(maxFunctions), threadId)
     this.#drain = new Drain(memory, this.names, maxFunctions + RESERVED_IDS, () =>
       this.#openDirectory(),
@@ -72,8 +79,7 @@ export class QueueWriter {
 
   /** The open directory, undefined before the first row. */
   get directory(): DirectoryWriter | undefined {
-    if (this.#directory === undefined && this.#state[WRITER_STATE.open] === 1) this.#openDirectory()
-    return this.#directory
+    return this.#attachedDirectory() ?? this.#directory
   }
 
   /**
@@ -164,26 +170,51 @@ export class QueueWriter {
     this.#countedOnDisk = counted
   }
 
-  /** The caller holds the lock, or the directory is open already. */
+  /** The caller holds the lock. Makes the directory if there is none yet, and anew if it was deleted. */
   #openDirectory(): DirectoryWriter {
-    if (this.#directory !== undefined) return this.#directory
-    const { memory, directory } = this.#setup
-    const path = new SharedText(memory.directoryPath)
-    const options = {
-      state: this.#state,
-      kernels: this.#kernels,
-      files: threadFiles(() => path.read()),
-    }
-    if (this.#state[WRITER_STATE.open] === 1) {
-      this.#directory = DirectoryWriter.attach(path.read(), options)
-    } else {
-      const clock = new Float64Array(memory.clock)
-      if (!isClockTied(clock)) tieClock(clock, monotonicNs(memory.clockOrigin))
-      const created = DirectoryWriter.create(directory, options)
-      path.write(created.path)
-      this.#directory = created
+    const known = this.#attachedDirectory()
+    if (known !== undefined && !known.isGone) return known
+    if (known !== undefined) this.#giveUp(known)
+    const clock = new Float64Array(this.#setup.memory.clock)
+    if (!isClockTied(clock)) tieClock(clock, monotonicNs(this.#setup.memory.clockOrigin))
+    const created = DirectoryWriter.create(this.#setup.directory, this.#directoryOptions())
+    this.#path.write(created.path)
+    this.#directory = created
+    return created
+  }
+
+  /** The open directory, which another thread may have made, or made anew. */
+  #attachedDirectory(): DirectoryWriter | undefined {
+    if (this.#state[WRITER_STATE.open] !== 1) return undefined
+    const path = this.#path.read()
+    if (this.#directory?.path !== path) {
+      this.#directory = DirectoryWriter.attach(path, this.#directoryOptions())
     }
     return this.#directory
+  }
+
+  #giveUp(deleted: DirectoryWriter): void {
+    deleted.close()
+    this.names.markPersisted(0) // the next directory needs them all
+    this.#countedOnDisk = 0
+    this.#deletedPath = deleted.path
+  }
+
+  #directoryOptions(): DirectoryWriterOptions {
+    return {
+      state: this.#state,
+      kernels: this.#kernels,
+      files: threadFiles(() => this.#path.read()),
+    }
+  }
+
+  /** Tells once that the directory had been deleted and was made anew. */
+  takeLoss(): KroniclerError | undefined {
+    const path = this.#deletedPath
+    this.#deletedPath = undefined
+    if (path === undefined) return undefined
+    const message = `${path} was deleted while it was in use: the calls in it are gone, new ones go to a new folder`
+    return new KroniclerError('KRONICLER_IO', message)
   }
 }
 

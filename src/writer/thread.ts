@@ -87,6 +87,8 @@ function drain(): boolean {
   if (Date.now() < retryAtMs || backlog >= MOST_UNSEALED_LOGS) return false
   try {
     const stored = writer.drain(LOCK_TIMEOUT_MS, afterBatch) ?? 0
+    const loss = writer.takeLoss()
+    if (loss !== undefined) report(loss)
     retryMs = FIRST_RETRY_MS
     if (stored > 0) unsynced = true
     return stored > 0
