@@ -57,12 +57,17 @@ export function createBackend(parts: BackendParts): CaptureBackend {
     )
   }
 
+  const wrapping = createWrapping(producer, hooks)
+  const wrapDetailed = createWrapDetailed(producer, { ...hooks, parents })
+
   return {
-    ...createWrapping(producer, hooks),
-    wrapDetailed: createWrapDetailed(producer, { ...hooks, parents }),
+    ...wrapping,
+    wrapDetailed,
     wrapGenerator: createWrapGenerator(producer, clock, { ...hooks, parents }),
     ...createStreamWrapping(producer, clock, { ...hooks, parents }),
-    wrapCallback: createWrapCallback(producer, hooks),
+    wrapCallback: createWrapCallback(producer, hooks, (fn, id, details) =>
+      details === undefined ? wrapping.wrap(fn, id) : wrapDetailed(fn, id, details),
+    ),
     openSpan: createOpenSpan(producer, hooks),
     record(functionId, durationNs, { thrown, attributes }) {
       if (controls.off[functionId] === 1) return

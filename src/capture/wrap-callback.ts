@@ -25,18 +25,32 @@ interface Call {
 const { apply, construct } = Reflect
 const { isProxy } = types
 
-export function createWrapCallback(producer: Producer, hooks: DetailHooks): WrapCallback {
-  const { annotate, begin, end, fail, finish: finishAt, hold, leave, time } = producer
-  const { endAsync, failAsync } = producer
+/** @param wrapOther wraps what is called without a callback: a function like any other, which may return a promise */
+export function createWrapCallback(
+  producer: Producer,
+  hooks: DetailHooks,
+  wrapOther: WrapCallback,
+): WrapCallback {
+  const { annotate, begin, endAsync, failAsync, finish: finishAt, hold, stack, time } = producer
 
   return function wrapCallback<F extends AnyFunction>(
     fn: F,
     functionId: number,
     details?: CallDetails,
   ): F {
-    function callWithCallback({ self, args, newTarget }: Call, callback: AnyFunction): unknown {
+    const other = wrapOther(fn, functionId, details)
+
+    function callWithCallback(call: Call, callback: AnyFunction): unknown {
+      const { self, args, newTarget } = call
       const level = begin(functionId)
-      const place = hold(level)
+      let place: number
+      try {
+        place = hold(level)
+      } catch {
+        stack.top = level - 1
+        stack.lost++ // no stack left
+        return callUnobserved(call)
+      }
       let ended = false
 
       /** At the callback's first call, or when the function throws before. */
@@ -48,7 +62,7 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
           else if (error === undefined || error === null) endAsync(functionId, place)
           else failAsync(functionId, place, hooks.errorType(error))
         } catch {
-          producer.stack.lost++ // no stack left for what comes after the call
+          stack.lost++ // no stack left for what comes after the call
         }
       }
 
@@ -68,53 +82,41 @@ export function createWrapCallback(producer: Producer, hooks: DetailHooks): Wrap
           ? apply(fn, self, args as never[])
           : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
       } catch (error) {
+        stack.top = level - 1
         finish(error)
         throw error
       } finally {
-        leave(level)
+        stack.top = level - 1
       }
     }
 
-    /** Called without a callback it is a function like any other. */
-    function callPlain({ self, args, newTarget }: Call): unknown {
-      const level = begin(functionId)
-      let result: unknown
-      try {
-        result =
-          newTarget === undefined
-            ? apply(fn, self, args as never[])
-            : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
-      } catch (error) {
-        producer.stack.top = level - 1
-        fail(functionId, level, hooks.errorType(error))
-        throw error
-      }
-      end(functionId, level)
-      return result
-    }
-
-    function callUnrecorded({ self, args, newTarget }: Call): unknown {
+    function callUnobserved({ self, args, newTarget }: Call): unknown {
       return newTarget === undefined
         ? apply(fn, self, args as never[])
         : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
     }
 
+    function callOther({ self, args, newTarget }: Call): unknown {
+      return newTarget === undefined
+        ? apply(other, self, args as never[])
+        : construct(other, args as never[], newTarget === wrapper ? other : newTarget)
+    }
+
+    function dispatch(call: Call): unknown {
+      const callback = hooks.off[functionId] === 1 ? undefined : callbackIn(call.args)
+      return callback === undefined ? callOther(call) : callWithCallback(call, callback)
+    }
+
     /** For a function that can be a constructor. */
     function constructible(this: unknown, ...args: unknown[]): unknown {
-      const call = { self: this, args, newTarget: new.target as AnyFunction | undefined }
-      if (hooks.off[functionId] === 1) return callUnrecorded(call)
-      const callback = callbackIn(args)
-      return callback === undefined ? callPlain(call) : callWithCallback(call, callback)
+      return dispatch({ self: this, args, newTarget: new.target })
     }
 
     /** For one that cannot. */
     // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
     const { plain } = {
       plain(this: unknown, ...args: unknown[]): unknown {
-        const call = { self: this, args, newTarget: undefined }
-        if (hooks.off[functionId] === 1) return callUnrecorded(call)
-        const callback = callbackIn(args)
-        return callback === undefined ? callPlain(call) : callWithCallback(call, callback)
+        return dispatch({ self: this, args, newTarget: undefined })
       },
     }
 

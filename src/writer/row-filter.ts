@@ -34,7 +34,7 @@ export class RowFilter {
   #version = 0
   #active: number[] = [] // functions of which not every row is stored
   #isActive = new Uint8Array(0)
-  #learnedMs = 0
+  #learnedMs = -Infinity
 
   constructor(controls: Controls, folded: MetricsSlab) {
     this.#controls = controls

@@ -334,3 +334,22 @@ describe('span and record', () => {
     ])
   })
 })
+
+test('a function in callback style that is called without one lasts until its promise settles', async () => {
+  const { captureCallback, taken } = fakeRecorder()
+  const both = captureCallback(
+    'both',
+    (ms: number, done?: (error: null, text: string) => void) => {
+      if (done === undefined) return sleep(ms).then(() => 'promised')
+      done(null, 'called back')
+      return undefined
+    },
+    { attributes: (_, result) => ({ result }) },
+  )
+  expect(await both(20)).toBe('promised')
+  void both(1, () => undefined)
+  const [promised, calledBack] = taken()
+  expect(promised!.durationNs).toBeGreaterThan(19e6)
+  expect(promised!.attributes).toEqual({ result: 'promised' })
+  expect(calledBack!.attributes).toEqual({ result: 'called back' })
+})
