@@ -13,10 +13,10 @@ import {
   forEachError,
   forEachLong,
   functionIdsOf,
-  MAX_FRAME_ROWS,
   readWalFrame,
   type WalFrame,
 } from './format/wal-frame.ts'
+import { MAX_FRAME_ROWS } from './format/wal-frame-layout.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'

@@ -12,7 +12,7 @@ import { toIoError } from './file.ts'
 import { encodeDictionaryEntry, KIND_ERROR_TYPE, KIND_FUNCTION } from './format/dictionary.ts'
 import { encodeContext, MAX_PARENT_ID } from './format/call-context.ts'
 import { createRowColumns, detailsOf, type RowColumns, type RowDetails } from './format/rows.ts'
-import { MAX_FRAME_ROWS } from './format/wal-frame.ts'
+import { MAX_FRAME_ROWS } from './format/wal-frame-layout.ts'
 import { loadKernels } from './kernels/kernels.ts'
 
 export interface DatabaseWriterOptions extends Pick<

@@ -12,16 +12,13 @@
 import { dirname, join } from 'node:path'
 import { KroniclerError } from '../errors.ts'
 import { writeCounters } from './counters-file.ts'
+import { createFile, createOver, provideFormat } from './create-files.ts'
 import { nodeFiles, systemCode, toIoError, writeAt, type FileLayer } from './file.ts'
 import {
-  decodeFormat,
   DICTIONARY_FILE,
-  encodeFormat,
   encodeLock,
-  FORMAT_FILE,
   LOCK_FILE,
   parseWalFileName,
-  TEMPORARY_SUFFIX,
   walFileName,
   writerFolderName,
   type WriterIdentity,
@@ -35,7 +32,8 @@ import {
 import type { Counters } from './format/counters.ts'
 import type { RowColumns } from './format/rows.ts'
 import { planDetails, rowsOfOneFrame } from './format/wal-details.ts'
-import { encodeWalFrame, walFrameBound, type FrameOrigin } from './format/wal-frame.ts'
+import { type FrameOrigin } from './format/wal-frame-layout.ts'
+import { encodeWalFrame, walFrameBound } from './format/wal-frame-encoder.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
 import { loadFallbackKernels } from './kernels/fallback.ts'
 import type { Kernels } from './kernels/kernels.ts'
@@ -615,43 +613,6 @@ function checkState(state: Float64Array | undefined): void {
     throw new RangeError(
       `options.state must have ${WRITER_STATE_LENGTH} elements, not ${state.length}`,
     )
-  }
-}
-
-/** Creates FORMAT if there is none, whole at once; checks it otherwise. */
-function provideFormat(files: FileLayer, root: string, unique: string): void {
-  const path = join(root, FORMAT_FILE)
-  let text: string
-  try {
-    text = files.readText(path)
-  } catch (error) {
-    if (systemCode(error) !== 'ENOENT') throw error
-    const temporary = `${path}.${unique}${TEMPORARY_SUFFIX}`
-    createFile(files, temporary, encodeFormat())
-    files.rename(temporary, path) // over that of another first writer, who wrote the same
-    return
-  }
-  decodeFormat(text, path)
-}
-
-function createFile(files: FileLayer, path: string, text: string): void {
-  const bytes = utf8.encode(text)
-  const descriptor = files.open(path, 'wx+')
-  try {
-    writeAt(files, descriptor, bytes, 0, bytes.length, 0)
-  } finally {
-    files.close(descriptor)
-  }
-}
-
-/** Creates a file that nobody uses, over the rest of a failed attempt. */
-function createOver(files: FileLayer, path: string): number {
-  try {
-    return files.open(path, 'wx+')
-  } catch (error) {
-    if (systemCode(error) !== 'EEXIST') throw error
-    files.unlink(path)
-    return files.open(path, 'wx+')
   }
 }
 

@@ -2,7 +2,7 @@
  * @module database/segment-writer
  * Clustered rows → the bytes of a segment, region by region (docs/format/segment.md).
  */
-import { BUCKET_COUNT, bucketOf } from '../metrics/histogram.ts'
+import { ChunkSummaries, type Chunk } from './chunk-summaries.ts'
 import type { ClusteredRows } from './clustered-rows.ts'
 import type { FileLayer } from './file.ts'
 import {
@@ -15,7 +15,6 @@ import {
   MAX_CHUNK_ROWS,
   startPageBound,
 } from './format/pages.ts'
-import { LONG_DURATION_NS } from './format/rows.ts'
 import {
   createDirectoryColumns,
   encodeSegmentDirectory,
@@ -31,23 +30,11 @@ import {
   SEGMENT_HEADER_SIZE_BYTES,
   type Region,
 } from './format/segment-header.ts'
-import { CHUNK_FLAG_LONG, START_CODEC_PFOR, START_CODEC_VARINT } from './format/versions.ts'
+import { START_CODEC_PFOR, START_CODEC_VARINT } from './format/versions.ts'
 import type { Kernels } from './kernels/kernels.ts'
-import { SPARSE_HISTOGRAM_MAX_BYTES } from './kernels/sizes.ts'
 import type { Progress } from './progress.ts'
 import { SegmentDetails } from './segment-details.ts'
 import { SegmentOutput } from './segment-output.ts'
-
-const WORD = 2 ** 32
-
-/** Rows [first, first + count) of the clustered rows: some of one function and weight, or all. */
-interface Chunk {
-  functionId: number
-  first: number
-  count: number
-  isLastOfGroup: boolean
-  hasSiblings: boolean // its group has other chunks
-}
 
 interface PageRegion {
   region: Region
@@ -58,28 +45,17 @@ interface PageRegion {
 export class SegmentWriter {
   readonly #kernels: Kernels
   readonly #output: SegmentOutput
-  // scratch for one chunk
-  readonly #saturated: number // u32[MAX_CHUNK_ROWS + 128]: durations
-  readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
-  readonly #histogram: number // u32[BUCKET_COUNT], zero between chunks
-  readonly #total: number // the same of a group, zero between groups
-  readonly #sparse: number // a sparse histogram
-  readonly #aggregate: number // f64 sum, u32 minimum, u32 maximum
+  readonly #summaries: ChunkSummaries
   readonly #details: SegmentDetails
+  // scratch for one chunk
+  readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
   readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
-  #chunkHistograms = new Bytes()
-  #totalHistograms = new Bytes()
 
   constructor(kernels: Kernels, files: FileLayer) {
     this.#kernels = kernels
     this.#output = new SegmentOutput(kernels, files)
-    const valuesSize = decodedSizeBytes(MAX_CHUNK_ROWS, 4) + 512
-    this.#saturated = kernels.allocate(valuesSize)
-    this.#gaps = kernels.allocate(valuesSize)
-    this.#histogram = kernels.allocate(4 * BUCKET_COUNT)
-    this.#total = kernels.allocate(4 * BUCKET_COUNT)
-    this.#sparse = kernels.allocate(SPARSE_HISTOGRAM_MAX_BYTES)
-    this.#aggregate = kernels.allocate(16)
+    this.#summaries = new ChunkSummaries(kernels)
+    this.#gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4) + 512)
     this.#details = new SegmentDetails(kernels, this.#output, this.#gaps)
   }
 
@@ -136,22 +112,20 @@ export class SegmentWriter {
     progress: Progress,
   ): PageRegion {
     const output = this.#output
-    this.#chunkHistograms.clear()
-    this.#totalHistograms.clear()
+    const summaries = this.#summaries
+    summaries.clear()
     let totals = 0
     chunks.forEach((chunk, i) => {
       const { durationsNs } = rows.columns()
-      const long = this.#saturate(durationsNs, chunk, columns, i)
-      if (chunk.count >= SUMMARY_MIN_ROWS) this.#summarise(durationsNs, chunk, columns, i, long)
+      const long = summaries.saturate(durationsNs, chunk, columns, i)
+      if (chunk.count >= SUMMARY_MIN_ROWS) summaries.summarise(durationsNs, chunk, columns, i, long)
       if (chunk.hasSiblings && chunk.isLastOfGroup) {
-        const sizeBytes = this.#kernels.histogramEncode(this.#total, this.#sparse, true)
-        this.#totalHistograms.append(this.#kernels.u8, this.#sparse, sizeBytes)
-        columns.totalHistogramSizes[totals++] = sizeBytes
+        columns.totalHistogramSizes[totals++] = summaries.endGroup()
       }
       const to = output.reserve(durationPageBound(chunk.count))
       const end = encodeDurationPage(
         this.#kernels,
-        this.#saturated,
+        summaries.saturated,
         chunk.count,
         columns.minDurationsNs[i]!,
         long,
@@ -163,88 +137,6 @@ export class SegmentWriter {
       progress.tick()
     })
     return output.endRegion()
-  }
-
-  /** Narrows the durations to 32 bits and finds their bounds. @returns whether some did not fit */
-  #saturate(
-    durationsNs: Float64Array,
-    { first, count }: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-  ): boolean {
-    const { u32 } = this.#kernels
-    const to = this.#saturated / 4
-    let minNs = Infinity
-    let maxNs = 0
-    for (let row = 0; row < count; row++) {
-      const durationNs = durationsNs[first + row]!
-      if (durationNs < minNs) minNs = durationNs
-      if (durationNs > maxNs) maxNs = durationNs
-      u32[to + row] = durationNs < LONG_DURATION_NS ? durationNs : LONG_DURATION_NS
-    }
-    columns.minDurationsNs[i] = minNs
-    columns.maxDurationsNs[i] = maxNs
-    const long = maxNs >= LONG_DURATION_NS
-    if (long) columns.codecs[i]! |= CHUNK_FLAG_LONG
-    return long
-  }
-
-  /** Sum, squared deviations and histogram of a chunk whose durations have been narrowed. */
-  #summarise(
-    durationsNs: Float64Array,
-    chunk: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-    long: boolean,
-  ): void {
-    const kernels = this.#kernels
-    const { count } = chunk
-    kernels.aggregate(this.#saturated, count, this.#histogram, this.#aggregate)
-    if (long) {
-      this.#summariseLong(durationsNs, chunk, columns, i)
-    } else {
-      const sum = kernels.f64[this.#aggregate / 8]! // below 2^14 * 2^32, so exact
-      columns.sumsHigh[i] = Math.floor(sum / WORD)
-      columns.sumsLow[i] = sum % WORD
-      columns.squaredDeviations[i] = kernels.squaredDeviations(this.#saturated, count, sum / count)
-    }
-    const sizeBytes = kernels.histogramEncode(this.#histogram, this.#sparse, true)
-    this.#chunkHistograms.append(kernels.u8, this.#sparse, sizeBytes)
-    columns.histogramSizes[i] = sizeBytes
-    if (chunk.hasSiblings) kernels.histogramMerge(this.#sparse, this.#total)
-  }
-
-  /** The kernels took every long duration for 2^32 - 1 ns: counts those again, from the exact column. */
-  #summariseLong(
-    durationsNs: Float64Array,
-    { first, count }: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-  ): void {
-    const { u32 } = this.#kernels
-    const histogram = this.#histogram / 4
-    const saturatedBucket = histogram + bucketOf(LONG_DURATION_NS)
-    let high = 0
-    let low = 0
-    for (let row = first; row < first + count; row++) {
-      const durationNs = durationsNs[row]!
-      const highPart = Math.floor(durationNs / WORD)
-      high += highPart
-      low += durationNs - highPart * WORD
-      if (durationNs < LONG_DURATION_NS) continue
-      u32[saturatedBucket]!--
-      u32[histogram + bucketOf(durationNs)]!++
-    }
-    const carry = Math.floor(low / WORD)
-    columns.sumsHigh[i] = high + carry
-    columns.sumsLow[i] = low - carry * WORD
-    const meanNs = (high / count) * WORD + low / count
-    let squares = 0
-    for (let row = first; row < first + count; row++) {
-      const deviation = durationsNs[row]! - meanNs
-      squares += deviation * deviation
-    }
-    columns.squaredDeviations[i] = squares
   }
 
   #writeStarts(
@@ -326,8 +218,8 @@ export class SegmentWriter {
         output.endPage(to + sizeBytes, progress)
       }
     }
-    write(columns.histogramSizes, this.#chunkHistograms.bytes)
-    write(columns.totalHistogramSizes, this.#totalHistograms.bytes)
+    write(columns.histogramSizes, this.#summaries.chunkHistograms.bytes)
+    write(columns.totalHistogramSizes, this.#summaries.groupHistograms.bytes)
     return output.endRegion()
   }
 
@@ -406,28 +298,4 @@ function countFunctions(functionIds: Uint32Array): number {
     if (i === 0 || functionIds[i] !== functionIds[i - 1]) count++
   }
   return count
-}
-
-/** Bytes that grow. */
-class Bytes {
-  #bytes = new Uint8Array(65_536)
-  #length = 0
-
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#length)
-  }
-
-  clear(): void {
-    this.#length = 0
-  }
-
-  append(from: Uint8Array, at: number, sizeBytes: number): void {
-    if (this.#length + sizeBytes > this.#bytes.length) {
-      const larger = new Uint8Array(Math.max(this.#length + sizeBytes, 2 * this.#bytes.length))
-      larger.set(this.bytes)
-      this.#bytes = larger
-    }
-    this.#bytes.set(from.subarray(at, at + sizeBytes), this.#length)
-    this.#length += sizeBytes
-  }
 }

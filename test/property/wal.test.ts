@@ -10,11 +10,10 @@ import {
 } from '../../src/database/format/wal-details.ts'
 import {
   decodeWalRows,
-  encodeWalFrame,
   inspectWalFrame,
   readWalFrame,
-  walFrameBound,
 } from '../../src/database/format/wal-frame.ts'
+import { encodeWalFrame, walFrameBound } from '../../src/database/format/wal-frame-encoder.ts'
 import {
   decodeWalHeader,
   encodeWalHeader,

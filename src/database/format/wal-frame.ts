@@ -1,27 +1,6 @@
 /**
  * @module database/format/wal-frame
- * One batch of rows in a write-ahead log. Format v1; the full text is docs/format/wal.md.
- *
- *   byte  size  field          type    meaning
- *      0     4  magic          u32 LE  "KRWF" in file order
- *      4     2  version        u16 LE  1
- *      6     2  flags          u16 LE  bit 0: start offsets are u64, else u32; bit 1: function ids are u32, else u16;
- *                                      bits 2-5: details, see wal-details.ts
- *      8     4  payloadLength  u32 LE  bytes behind this header, padding included
- *     12     4  rowCount       u32 LE  1..65536
- *     16     4  longCount      u32 LE  durations of 2^32 - 1 ns and more
- *     20     4  errorCount     u32 LE  rows with an error
- *     24     8  firstRow       u64 LE  arrival number of the first row in this writer
- *     32     8  baseUs         i64 LE  smallest start of the frame
- *     40     4  slot           u32 LE  who produced the rows
- *     44     4  sequence       u32 LE  of the log
- *     48     8  slotSequence   u64 LE  rows this slot had produced before the frame
- *     56     8  checksum       u64 LE  xxh64 of header and payload with this field zero
- *     64        [header of the details] | function ids | start offsets, µs | durations u32, ns, 0xFFFFFFFF = see longs
- *               | longs { row u32, durationNs u64 } | errors { row u32, type u16, zero u16 } | [details], each padded to 4
- *               bytes
- *
- * Invariant: the payload's length follows from the counts and the flags, and header and payload are padded to 8 bytes.
+ * Frames of a write-ahead log on their way in: checked, then decoded. Their layout is told in wal-frame-layout.ts.
  */
 import type { CorruptionError } from '../../errors.ts'
 import type { Kernels } from '../kernels/kernels.ts'
@@ -30,49 +9,40 @@ import {
   hasChecksum,
   readSafeI64,
   readSafeU64,
-  sealChecksum,
   tooNew,
-  write64,
   type FileBytes,
 } from './file-bytes.ts'
-import {
-  LONG_DURATION_NS,
-  MAX_DURATION_NS,
-  MAX_START_US,
-  detailsOf,
-  reserveRows,
-  type RowColumns,
-} from './rows.ts'
+import { LONG_DURATION_NS, MAX_START_US, detailsOf, reserveRows, type RowColumns } from './rows.ts'
 import { WAL_FRAME_MAGIC, WAL_FRAME_VERSION } from './versions.ts'
 import {
   areImpossible,
   decodeDetails,
   DETAIL_FLAGS,
   DETAILS_HEADER_SIZE_BYTES,
-  detailsLength,
   findDetailsFault,
   MAX_FRAME_ATTRIBUTES_SIZE_BYTES,
   placeDetails,
-  planDetails,
   readDetailCounts,
-  writeDetails,
-  writeDetailsHeader,
-  type DetailCounts,
-  type DetailsPlan,
   type FrameDetails,
 } from './wal-details.ts'
+import {
+  detailsHeaderLength,
+  ERROR_SIZE_BYTES,
+  FLAG_WIDE_IDS,
+  FLAG_WIDE_STARTS,
+  FRAME_CHECKSUM,
+  idsLength,
+  KNOWN_FLAGS,
+  LONG_SIZE_BYTES,
+  MAX_FRAME_ROWS,
+  NO_COUNTS,
+  payloadLength,
+  startsLength,
+  WAL_FRAME_HEADER_SIZE_BYTES,
+  type FrameOrigin,
+} from './wal-frame-layout.ts'
 
-export const WAL_FRAME_HEADER_SIZE_BYTES = 64
-export const MAX_FRAME_ROWS = 65_536
-const CHECKSUM = 56
-const FLAG_WIDE_STARTS = 1
-const FLAG_WIDE_IDS = 2
-const LONG_SIZE_BYTES = 12
-const ERROR_SIZE_BYTES = 8
 const WORD = 2 ** 32
-
-const KNOWN_FLAGS = FLAG_WIDE_IDS | FLAG_WIDE_STARTS | DETAIL_FLAGS
-const NO_COUNTS: DetailCounts = { childrenCount: 0, attributeCount: 0, attributesSizeBytes: 0 }
 
 /** Largest payload: every section at its widest. */
 const MAX_PAYLOAD_SIZE_BYTES = payloadLength(
@@ -86,11 +56,6 @@ const MAX_PAYLOAD_SIZE_BYTES = payloadLength(
     attributesSizeBytes: MAX_FRAME_ATTRIBUTES_SIZE_BYTES,
   },
 )
-
-export interface FrameOrigin {
-  slot: number // u32
-  slotSequence: number // rows this slot had produced before the frame
-}
 
 /** Where a checked frame stands, and its header. Pointers are into the kernels' memory, multiples of 4. */
 export interface WalFrame extends FrameOrigin {
@@ -117,89 +82,6 @@ export type WalVerdict =
   | { kind: 'frame'; frame: WalFrame }
   | { kind: 'incomplete'; reason: string } // the file ends inside the frame
   | { kind: 'corrupt'; error: CorruptionError; end: number } // end: behind the frame if that is known, else -1
-
-/** Bytes that `encodeWalFrame` may write for so many rows. */
-export function walFrameBound(rowCount: number, plan?: DetailsPlan): number {
-  const widest = FLAG_WIDE_IDS | FLAG_WIDE_STARTS | (plan?.flags ?? 0)
-  const length = payloadLength(rowCount, rowCount, rowCount, widest, plan ?? NO_COUNTS)
-  return WAL_FRAME_HEADER_SIZE_BYTES + length
-}
-
-/**
- * Writes rows `from` to `from + rowCount` as one frame at `to` in the kernels' memory. Allocates nothing if they have no
- * details. Starts and durations outside [0, 2^53) are moved to its border, fractions cut off: one impossible row must
- * not cost the others. Attributes that are too large are left out.
- *
- * @param to   multiple of 8, with walFrameBound(rowCount, plan) bytes behind it
- * @param plan planDetails() of these rows
- * @returns size of the frame, a multiple of 8
- * @throws {RangeError} rowCount is not in 1..MAX_FRAME_ROWS, or the attributes are too large for one frame
- */
-export function encodeWalFrame(
-  kernels: Kernels,
-  rows: RowColumns,
-  from: number,
-  rowCount: number,
-  place: FrameOrigin & { firstRow: number; sequence: number },
-  to: number,
-  plan: DetailsPlan | undefined = planDetails(rows, from, from + rowCount),
-): number {
-  if (!(rowCount >= 1 && rowCount <= MAX_FRAME_ROWS)) {
-    throw new RangeError(`a frame holds 1 to ${MAX_FRAME_ROWS} rows, not ${rowCount}`)
-  }
-  if (plan !== undefined && plan.attributesSizeBytes > MAX_FRAME_ATTRIBUTES_SIZE_BYTES) {
-    throw new RangeError(`a frame holds no attributes of ${plan.attributesSizeBytes} bytes`)
-  }
-  const end = from + rowCount
-  const { startsUs } = rows
-  let minUs = Infinity
-  let maxUs = -Infinity
-  for (let row = from; row < end; row++) {
-    const startUs = startsUs[row]!
-    if (startUs < minUs) minUs = startUs
-    if (startUs > maxUs) maxUs = startUs
-  }
-  const possible = minUs >= 0 && maxUs <= MAX_START_US
-  const baseUs = possible ? Math.floor(minUs) : 0
-  const flags =
-    (possible && maxUs - baseUs < WORD ? 0 : FLAG_WIDE_STARTS) |
-    (hasWideId(rows.functionIds, from, end) ? FLAG_WIDE_IDS : 0) |
-    (plan?.flags ?? 0)
-  const idsAt = to + WAL_FRAME_HEADER_SIZE_BYTES + detailsHeaderLength(flags)
-  const startsAt = idsAt + idsLength(rowCount, flags)
-  const durationsAt = startsAt + startsLength(rowCount, flags)
-  const longsAt = durationsAt + 4 * rowCount
-  writeIds(kernels, rows.functionIds, from, end, flags, idsAt)
-  writeStarts(kernels, startsUs, from, end, baseUs, flags, startsAt)
-  const longCount = writeDurations(kernels, rows.durationsNs, from, end, durationsAt, longsAt)
-  const errorsAt = longsAt + LONG_SIZE_BYTES * longCount
-  const errorCount = writeErrors(kernels, rows.errorTypes, from, end, errorsAt)
-
-  let used = errorsAt + ERROR_SIZE_BYTES * errorCount
-  if (plan !== undefined) {
-    writeDetailsHeader(kernels, plan, to + WAL_FRAME_HEADER_SIZE_BYTES)
-    used = writeDetails(kernels, rows, from, end, plan, used)
-  }
-
-  const length = payloadLength(rowCount, longCount, errorCount, flags, plan ?? NO_COUNTS)
-  const { view } = kernels
-  kernels.u8.fill(0, used, to + WAL_FRAME_HEADER_SIZE_BYTES + length)
-  view.setUint32(to, WAL_FRAME_MAGIC, true)
-  view.setUint16(to + 4, WAL_FRAME_VERSION, true)
-  view.setUint16(to + 6, flags, true)
-  view.setUint32(to + 8, length, true)
-  view.setUint32(to + 12, rowCount, true)
-  view.setUint32(to + 16, longCount, true)
-  view.setUint32(to + 20, errorCount, true)
-  write64(view, to + 24, place.firstRow)
-  write64(view, to + 32, baseUs)
-  view.setUint32(to + 40, place.slot, true)
-  view.setUint32(to + 44, place.sequence, true)
-  write64(view, to + 48, place.slotSequence)
-  const sizeBytes = WAL_FRAME_HEADER_SIZE_BYTES + length
-  sealChecksum(kernels, to, sizeBytes, CHECKSUM)
-  return sizeBytes
-}
 
 /**
  * Checks what stands at `position`: bounds, checksum, then every number that is later used as an index.
@@ -244,7 +126,7 @@ export function inspectWalFrame(file: FileBytes, position: number, sequence: num
   if (sizeBytes > left) {
     return { kind: 'incomplete', reason: `${left} of the ${sizeBytes} bytes of a frame` }
   }
-  if (!hasChecksum(kernels, at, sizeBytes, CHECKSUM)) {
+  if (!hasChecksum(kernels, at, sizeBytes, FRAME_CHECKSUM)) {
     return damaged('checksum of the frame does not match')
   }
   const end = position + sizeBytes
@@ -404,129 +286,6 @@ export function forEachError(
   for (let i = 0, at = frame.errors; i < frame.errorCount; i++, at += ERROR_SIZE_BYTES) {
     visit(view.getUint32(at, true), view.getUint16(at + 4, true))
   }
-}
-
-function idsLength(rowCount: number, flags: number): number {
-  return (flags & FLAG_WIDE_IDS) !== 0 ? 4 * rowCount : 4 * Math.ceil(rowCount / 2)
-}
-
-function startsLength(rowCount: number, flags: number): number {
-  return (flags & FLAG_WIDE_STARTS) !== 0 ? 8 * rowCount : 4 * rowCount
-}
-
-function detailsHeaderLength(flags: number): number {
-  return (flags & DETAIL_FLAGS) !== 0 ? DETAILS_HEADER_SIZE_BYTES : 0
-}
-
-function payloadLength(
-  rowCount: number,
-  longCount: number,
-  errorCount: number,
-  flags: number,
-  details: DetailCounts,
-): number {
-  const used =
-    detailsHeaderLength(flags) +
-    idsLength(rowCount, flags) +
-    startsLength(rowCount, flags) +
-    4 * rowCount +
-    LONG_SIZE_BYTES * longCount +
-    ERROR_SIZE_BYTES * errorCount +
-    detailsLength(rowCount, flags, details)
-  return 8 * Math.ceil(used / 8)
-}
-
-function hasWideId(functionIds: Uint32Array, from: number, end: number): boolean {
-  let bits = 0
-  for (let row = from; row < end; row++) bits |= functionIds[row]!
-  return bits >>> 16 !== 0
-}
-
-function writeIds(
-  kernels: Kernels,
-  functionIds: Uint32Array,
-  from: number,
-  end: number,
-  flags: number,
-  to: number,
-): void {
-  if ((flags & FLAG_WIDE_IDS) !== 0) {
-    kernels.u32.set(functionIds.subarray(from, end), to / 4)
-    return
-  }
-  const { u16 } = kernels
-  let at = to / 2
-  u16[at + end - from] = 0 // the padding, if the number is odd; else overwritten by the starts
-  for (let row = from; row < end; row++) u16[at++] = functionIds[row]!
-}
-
-function writeStarts(
-  kernels: Kernels,
-  startsUs: Float64Array,
-  from: number,
-  end: number,
-  baseUs: number,
-  flags: number,
-  to: number,
-): void {
-  const { u32, view } = kernels
-  if ((flags & FLAG_WIDE_STARTS) !== 0) {
-    for (let row = from; row < end; row++, to += 8) {
-      const startUs = Math.floor(Math.min(startsUs[row]!, MAX_START_US))
-      write64(view, to, startUs >= baseUs ? startUs - baseUs : 0)
-    }
-    return
-  }
-  let at = to / 4
-  for (let row = from; row < end; row++) u32[at++] = startsUs[row]! - baseUs
-}
-
-/** @returns number of long durations written to `longsAt` */
-function writeDurations(
-  kernels: Kernels,
-  durationsNs: Float64Array,
-  from: number,
-  end: number,
-  to: number,
-  longsAt: number,
-): number {
-  const { u32, view } = kernels
-  let at = to / 4
-  let longCount = 0
-  for (let row = from; row < end; row++) {
-    const durationNs = durationsNs[row]!
-    if (durationNs < LONG_DURATION_NS) {
-      u32[at++] = durationNs < 0 ? 0 : durationNs
-    } else if (durationNs >= LONG_DURATION_NS) {
-      u32[at++] = LONG_DURATION_NS
-      const entry = longsAt + LONG_SIZE_BYTES * longCount++
-      view.setUint32(entry, row - from, true)
-      write64(view, entry + 4, Math.floor(Math.min(durationNs, MAX_DURATION_NS)))
-    } else {
-      u32[at++] = 0 // NaN
-    }
-  }
-  return longCount
-}
-
-/** @returns number of errors written to `to` */
-function writeErrors(
-  kernels: Kernels,
-  errorTypes: Uint16Array,
-  from: number,
-  end: number,
-  to: number,
-): number {
-  const { view } = kernels
-  let errorCount = 0
-  for (let row = from; row < end; row++) {
-    if (errorTypes[row] === 0) continue
-    const entry = to + ERROR_SIZE_BYTES * errorCount++
-    view.setUint32(entry, row - from, true)
-    view.setUint16(entry + 4, errorTypes[row]!, true)
-    view.setUint16(entry + 6, 0, true)
-  }
-  return errorCount
 }
 
 /** What is wrong with the numbers of a frame whose checksum holds: a writer's bug, or forged. */

@@ -10,7 +10,8 @@
 import type { CorruptionError } from '../../errors.ts'
 import { corruption, torn, type FileBytes } from './file-bytes.ts'
 import { WAL_FRAME_MAGIC } from './versions.ts'
-import { inspectWalFrame, WAL_FRAME_HEADER_SIZE_BYTES, type WalFrame } from './wal-frame.ts'
+import { inspectWalFrame, type WalFrame } from './wal-frame.ts'
+import { WAL_FRAME_HEADER_SIZE_BYTES } from './wal-frame-layout.ts'
 
 export interface WalScanOptions {
   sequence: number // of the log
