@@ -10,6 +10,7 @@ export type { CaptureOptions } from './capture/options.ts'
 export type { ActiveRule, Control } from './control/control.ts'
 export type { ControlRule, ControlSettings } from './control/rule.ts'
 export type { Span } from './capture/span.ts'
+export type { FlushAfter, FlushAfterOptions } from './integrations/flush-after.ts'
 export { CorruptionError, KroniclerError, type ErrorCode } from './errors.ts'
 export type { Options } from './internal/options.ts'
 export type { Health, Metrics } from './types.ts'
@@ -85,6 +86,17 @@ export const control = instance.control
 
 /** Waits until every call recorded so far is stored. @returns false if that was not possible; never rejects */
 export const flush = instance.flush
+
+/**
+ * Wraps a serverless handler, so that what an invocation has recorded is stored before it is over: its promise settles after
+ * that, with the same result or error. A handler that returns no promise stores its rows before it returns.
+ *
+ *   export const handler = flushAfter(capture('handler', async (event) => { ... }))
+ *
+ * @throws {TypeError}  it is no function, or an option is unknown or of the wrong type
+ * @throws {RangeError} `timeoutMs` is not in [1, 60,000]
+ */
+export const flushAfter = instance.flushAfter
 
 /** Stores and seals everything and ends the background thread. Captured functions work on, with metrics only. */
 export const close = instance.close

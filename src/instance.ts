@@ -10,6 +10,7 @@ import { createControl, type Control } from './control/control.ts'
 import { withRule } from './control/edit-rules.ts'
 import type { ControlRule } from './control/rule.ts'
 import { KroniclerError } from './errors.ts'
+import { createFlushAfter, type FlushAfter } from './integrations/flush-after.ts'
 import { checkOptions, settle, type Options, type Settings } from './internal/options.ts'
 import type { SharedRules } from './control/shared-rules.ts'
 import { Session, SESSION_KEY, type SharedSession } from './session.ts'
@@ -20,6 +21,7 @@ export interface Instance extends Measure {
   configure: (options: Options) => void
   control: Control
   flush: () => Promise<boolean>
+  flushAfter: FlushAfter
   close: () => Promise<void>
   getMetrics: (name: string) => Metrics | undefined
   metrics: () => IterableIterator<[name: string, metrics: Metrics]>
@@ -65,6 +67,7 @@ export function createInstance(): Instance {
       options = { ...options, ...checked }
     },
     flush: async () => (await session?.flush()) ?? true,
+    flushAfter: createFlushAfter(() => session),
     close: async () => {
       await session?.close()
     },

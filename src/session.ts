@@ -43,6 +43,9 @@ import { WriterRemote } from './writer/remote.ts'
 /** Under which a thread finds the session of the thread that started it. */
 export const SESSION_KEY = 'kronicler.session'
 
+/** How long `flush()` waits. */
+const FLUSH_TIMEOUT_MS = 10_000
+
 /** Address space for names; a page of it is used when it is reached. */
 const NAME_LOG_BYTES = 16 * 1024 * 1024
 
@@ -140,12 +143,22 @@ export class Session {
     }
   }
 
-  async flush(): Promise<boolean> {
+  async flush(timeoutMs = FLUSH_TIMEOUT_MS): Promise<boolean> {
+    const queued = this.#queuedNow()
+    return this.#started || queued() ? this.#writer.flush(queued, timeoutMs) : true
+  }
+
+  /** The same, while the thread stands still. */
+  storeNow(timeoutMs: number): void {
+    const queued = this.#queuedNow()
+    if (this.#started || queued()) this.#writer.flushNow(queued, timeoutMs)
+  }
+
+  /** @returns whether a row that is queued at this moment still is */
+  #queuedNow(): () => boolean {
     const heads = this.#ringWords(headWord)
     // a tail may be past the head read above: the distance is then negative
-    const queued = (): boolean =>
-      this.#ringWords(tailWord).some((tail, slot) => ((heads[slot]! - tail) | 0) > 0)
-    return this.#started || queued() ? this.#writer.flush(queued) : true
+    return () => this.#ringWords(tailWord).some((tail, slot) => ((heads[slot]! - tail) | 0) > 0)
   }
 
   async close(): Promise<void> {

@@ -201,11 +201,11 @@ export class WriterHost extends WriterRemote {
     return this.#writer.directory?.storedBytes ?? 0
   }
 
-  protected override hasten(): void {
+  protected override hasten(timeoutMs: number): void {
     if (this.status === 'running' || this.status === 'closing') this.wake()
     else {
       this.#retryAtMs = 0 // somebody waits for it
-      this.#drainHere(EXIT_LOCK_TIMEOUT_MS)
+      this.#drainHere(Math.min(timeoutMs, EXIT_LOCK_TIMEOUT_MS))
     }
   }
 

@@ -5,6 +5,7 @@
 import { nowMs, sleep } from '../internal/time.ts'
 import {
   FAILED_DRAINS,
+  LOCK,
   WAKE,
   WRITER,
   WRITER_CLOSED,
@@ -15,8 +16,6 @@ import {
 } from '../queue/layout.ts'
 
 export type WriterStatus = 'idle' | 'running' | 'failed' | 'closing' | 'closed'
-
-const FLUSH_TIMEOUT_MS = 10_000
 
 export class WriterRemote {
   protected readonly control: Int32Array
@@ -40,23 +39,41 @@ export class WriterRemote {
    *
    * @returns false if rows could not be stored; why has been reported
    */
-  async flush(queued: () => boolean): Promise<boolean> {
-    const deadline = nowMs() + FLUSH_TIMEOUT_MS
-    const failedBefore = Atomics.load(this.control, FAILED_DRAINS)
+  async flush(queued: () => boolean, timeoutMs: number): Promise<boolean> {
+    const mayWait = this.#patience(timeoutMs)
     while (queued()) {
-      if (nowMs() > deadline || Atomics.load(this.control, FAILED_DRAINS) > failedBefore)
-        return false
-      this.hasten()
+      if (!mayWait()) return false
+      this.hasten(timeoutMs)
       if (queued()) await sleep(1)
     }
     return true
+  }
+
+  /** The same, while the thread stands still. */
+  flushNow(queued: () => boolean, timeoutMs: number): boolean {
+    const mayWait = this.#patience(timeoutMs)
+    while (queued()) {
+      if (!mayWait()) return false
+      this.hasten(timeoutMs)
+      // nobody notifies of this: it is a sleep
+      if (queued()) Atomics.wait(this.control, LOCK, Atomics.load(this.control, LOCK), 1)
+    }
+    return true
+  }
+
+  /** Whether there is time left, and no new failure. */
+  #patience(timeoutMs: number): () => boolean {
+    const deadline = nowMs() + timeoutMs
+    const failedBefore = Atomics.load(this.control, FAILED_DRAINS)
+    return () => nowMs() <= deadline && Atomics.load(this.control, FAILED_DRAINS) <= failedBefore
   }
 
   get status(): WriterStatus {
     return STATUS[Atomics.load(this.control, WRITER)] ?? 'failed'
   }
 
-  protected hasten(): void {
+  /** Has rows stored, by this thread if need be, which then waits for its turn for so long. */
+  protected hasten(_timeoutMs: number): void {
     this.wake()
   }
 

@@ -28,6 +28,7 @@ export async function runChild(
     directory?: string // in which it runs
     stdin?: 'ignore' | 'pipe'
     user?: number // id of the user whose process it is
+    onStart?: (child: ChildProcess) => void
     onOutput?: (stdout: string, child: ChildProcess) => void
   },
 ): Promise<ChildResult> {
@@ -45,6 +46,7 @@ export async function runChild(
     stdio: [options.stdin ?? 'ignore', 'pipe', 'pipe'],
     ...(options.user === undefined ? {} : { uid: options.user, gid: options.user }),
   })
+  options.onStart?.(child)
   let stdout = ''
   let stderr = ''
   child.stdout!.on('data', (text: Buffer) => {

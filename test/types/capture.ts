@@ -1,5 +1,5 @@
 // Compiled, never run: what `capture` gives back has the exact type of what it was given.
-import { capture, configure, getMetrics, metrics, type Metrics } from 'kronicler'
+import { capture, configure, flushAfter, getMetrics, metrics, type Metrics } from 'kronicler'
 
 /* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- types are all that is looked at here */
 /** The same type, not only assignable to each other. */
@@ -178,3 +178,13 @@ const _items = capture(
   },
 )
 assertTrue<Equal<typeof _items, (n: number) => AsyncGenerator<string, number, boolean>>>()
+
+// a handler keeps its type
+const _handler = flushAfter(async (event: { id: number }, _context: object) => event.id)
+assertTrue<Equal<typeof _handler, (event: { id: number }, _context: object) => Promise<number>>>()
+const _answer = flushAfter(() => 'ok', { timeoutMs: 500 })
+assertTrue<Equal<typeof _answer, () => string>>()
+// @ts-expect-error -- no such option
+flushAfter(() => 'ok', { timeout: 500 })
+// @ts-expect-error -- no function
+flushAfter('handler')
