@@ -126,7 +126,7 @@ test('follow sees logs that were begun and sealed between two polls, and new wri
   expect(seen.filter((row) => row.function === 'new').map(({ durationNs }) => durationNs)).toEqual(
     Array.from({ length: 1234 }, (_, i) => i),
   )
-  expect(seen.find(({ error }) => error !== undefined)).toEqual({
+  expect(seen.find(({ error }) => error !== undefined)).toMatchObject({
     function: 'new',
     startMs: 8,
     durationNs: 7,

@@ -107,7 +107,8 @@ test('a background thread that cannot start: the program stores its calls itself
   expectUnharmed(result)
   expect(result.report.lastError).toBe('KRONICLER_WRITER')
   expect(result.stderr).toMatch(/^kronicler: the background thread failed[^\n]*\n$/)
-  expect(result.report).toMatchObject({ writer: 'failed', flushed: true, dropped: 0 })
+  expect(result.report).toMatchObject({ flushed: true, dropped: 0 })
+  expect(['failed', 'idle']).toContain(result.report.writer) // idle: about to be started again
   expect(await storedCalls(directory)).toMatchObject({ stored: CALLS, dropped: 0 })
 })
 
