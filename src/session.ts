@@ -3,6 +3,7 @@
  * What one thread records with. The first thread of a process makes the shared memory and owns the background thread;
  * the threads it starts join it through their environment data and use rings of their own.
  */
+import { setImmediate } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
 import { createBackend } from './capture/backend.ts'

@@ -13,54 +13,53 @@ export interface Outcome {
 /** Never throws. */
 type OutcomeListener = (outcome: Outcome) => void
 
-/** @returns calls `onSettled` once; gives the promise that the caller gets */
-export type ShareOutcome = (promise: Promise<unknown>, onSettled: OutcomeListener) => unknown
-
 interface SharedPromise {
   derived: Promise<unknown>
   listen: (onSettled: OutcomeListener) => void
 }
 
-export function createSharing(): ShareOutcome {
-  /** By the promise that a function has returned. */
-  const shared = new WeakMap<Promise<unknown>, SharedPromise>()
+/** By the promise that a function has returned: several captured functions may return the same one, too. */
+const shared = new WeakMap<Promise<unknown>, SharedPromise>()
 
-  return function shareOutcome(promise, onSettled) {
-    const known = shared.get(promise)
-    if (known === undefined) return share(promise, onSettled)
-    known.listen(onSettled)
-    return known.derived
+/**
+ * @param onSettled called once
+ * @returns the promise that the caller gets
+ */
+export function shareOutcome(promise: Promise<unknown>, onSettled: OutcomeListener): unknown {
+  const known = shared.get(promise)
+  if (known === undefined) return share(promise, onSettled)
+  known.listen(onSettled)
+  return known.derived
+}
+
+function share(promise: Promise<unknown>, first: OutcomeListener): Promise<unknown> {
+  const waiting = [first]
+  let outcome: Outcome | undefined
+
+  function settle(failed: boolean, value: unknown): void {
+    outcome = { failed, value }
+    for (const onSettled of waiting.splice(0)) onSettled(outcome)
   }
 
-  function share(promise: Promise<unknown>, first: OutcomeListener): Promise<unknown> {
-    const waiting = [first]
-    let outcome: Outcome | undefined
-
-    function settle(failed: boolean, value: unknown): void {
-      outcome = { failed, value }
-      for (const onSettled of waiting.splice(0)) onSettled(outcome)
-    }
-
-    function listen(onSettled: OutcomeListener): void {
-      if (outcome === undefined) waiting.push(onSettled)
-      else onSettled(outcome)
-    }
-
-    return derive(
-      promise,
-      (value) => {
-        settle(false, value)
-        return value
-      },
-      (reason) => {
-        settle(true, reason)
-        throw reason
-      },
-      (derived) => {
-        shared.set(promise, { derived, listen })
-      },
-    )
+  function listen(onSettled: OutcomeListener): void {
+    if (outcome === undefined) waiting.push(onSettled)
+    else onSettled(outcome)
   }
+
+  return derive(
+    promise,
+    (value) => {
+      settle(false, value)
+      return value
+    },
+    (reason) => {
+      settle(true, reason)
+      throw reason
+    },
+    (derived) => {
+      shared.set(promise, { derived, listen })
+    },
+  )
 }
 
 /**

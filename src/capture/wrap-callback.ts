@@ -81,10 +81,10 @@ export function createWrapCallback(
         return newTarget === undefined
           ? apply(fn, self, args as never[])
           : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
-      } catch (error) {
+      } catch (thrownByCapturedFunction) {
         stack.top = level - 1
-        finish(error)
-        throw error
+        finish(thrownByCapturedFunction)
+        throw thrownByCapturedFunction
       } finally {
         stack.top = level - 1
       }
@@ -96,27 +96,28 @@ export function createWrapCallback(
         : construct(fn, args as never[], targetOf(newTarget, wrapper, fn))
     }
 
-    function callOther({ self, args, newTarget }: Call): unknown {
-      return newTarget === undefined
-        ? apply(other, self, args as never[])
-        : construct(other, args as never[], newTarget === wrapper ? other : newTarget)
-    }
-
-    function dispatch(call: Call): unknown {
-      const callback = hooks.off[functionId] === 1 ? undefined : callbackIn(call.args)
-      return callback === undefined ? callOther(call) : callWithCallback(call, callback)
+    function observedCallbackIn(args: unknown[]): AnyFunction | undefined {
+      return hooks.off[functionId] === 1 ? undefined : callbackIn(args)
     }
 
     /** For a function that can be a constructor. */
     function constructible(this: unknown, ...args: unknown[]): unknown {
-      return dispatch({ self: this, args, newTarget: new.target })
+      const newTarget = new.target as AnyFunction | undefined
+      const callback = observedCallbackIn(args)
+      if (callback !== undefined) return callWithCallback({ self: this, args, newTarget }, callback)
+      if (newTarget === undefined) return apply(other, this, args as never[])
+      const target = targetOf(newTarget, wrapper, fn)
+      return construct(other, args as never[], target === fn ? other : target)
     }
 
     /** For one that cannot. */
     // eslint-disable-next-line @typescript-eslint/unbound-method -- takes any receiver
     const { plain } = {
       plain(this: unknown, ...args: unknown[]): unknown {
-        return dispatch({ self: this, args, newTarget: undefined })
+        const callback = observedCallbackIn(args)
+        return callback === undefined
+          ? apply(other, this, args as never[])
+          : callWithCallback({ self: this, args, newTarget: undefined }, callback)
       },
     }
 

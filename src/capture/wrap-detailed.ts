@@ -10,7 +10,7 @@ import type { AsyncParents, Ancestry } from './async-parents.ts'
 import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from './call-details.ts'
 import { disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
-import { createSharing, type Outcome } from './share-outcome.ts'
+import { shareOutcome, type Outcome } from './share-outcome.ts'
 import type { AnyFunction, IdAtFirstCall } from './wrap.ts'
 
 export type WrapDetailed = <F extends AnyFunction>(
@@ -28,7 +28,6 @@ export interface DetailedHooks extends DetailHooks {
 export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): WrapDetailed {
   const { begin, park, annotate, finish, stack, time } = producer
   const { off, parents } = hooks
-  const shareOutcome = createSharing()
 
   return function wrapDetailed<F extends AnyFunction>(
     fn: F,
@@ -62,7 +61,10 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       } catch {
         stack.lost++ // no stack left for what comes after the call
       }
-      if (failed) throw value
+      if (failed) {
+        const thrownByCapturedFunction = value
+        throw thrownByCapturedFunction
+      }
       return result
     }
 

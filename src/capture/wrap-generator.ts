@@ -107,15 +107,15 @@ export function createWrapGenerator(
       let result: unknown
       try {
         result = runStep(call.ancestry, beneath[by], iterator, value)
-      } catch (error) {
+      } catch (thrownByCapturedFunction) {
         stack.top = level - 1
         try {
           leave(call)
-          fail(observed, by, error)
+          fail(observed, by, thrownByCapturedFunction)
         } catch {
           stack.lost++
         }
-        throw error
+        throw thrownByCapturedFunction
       }
       stack.top = level - 1
       try {
@@ -142,15 +142,15 @@ export function createWrapGenerator(
             call.ancestry === undefined
               ? apply(beneath.next, this, arguments as never)
               : runStep(call.ancestry, beneath.next, this, value)
-        } catch (error) {
+        } catch (thrownByCapturedFunction) {
           stack.top = level - 1
           try {
             leave(call)
-            fail(observed, 'next', error)
+            fail(observed, 'next', thrownByCapturedFunction)
           } catch {
             stack.lost++ // no stack left for what comes after the step
           }
-          throw error
+          throw thrownByCapturedFunction
         }
         stack.top = level - 1
         try {
@@ -186,15 +186,15 @@ export function createWrapGenerator(
       let promise: unknown
       try {
         promise = runStep(call.ancestry, beneath[by], iterator, value)
-      } catch (error) {
+      } catch (thrownByCapturedFunction) {
         stack.top = level - 1
         try {
           settleRequest(call)
-          fail(observed, by, error)
+          fail(observed, by, thrownByCapturedFunction)
         } catch {
           stack.lost++
         }
-        throw error
+        throw thrownByCapturedFunction
       }
       stack.top = level - 1
       try {
@@ -288,14 +288,14 @@ export function createWrapGenerator(
         let iterator: unknown
         try {
           iterator = apply(fn, this, arguments as never)
-        } catch (error) {
+        } catch (thrownByCapturedFunction) {
           // the default of a parameter, say, has thrown
           try {
-            failAtOnce(observed, error)
+            failAtOnce(observed, thrownByCapturedFunction)
           } catch {
             stack.lost++
           }
-          throw error
+          throw thrownByCapturedFunction
         }
         if (typeof iterator !== 'object' || iterator === null || isProxy(iterator)) return iterator
         try {

@@ -11,7 +11,7 @@ import { attributesOf, errorTypeOf, type CallDetails, type DetailHooks } from '.
 import { disguise, isConstructor, targetOf } from './disguise.ts'
 import { isStream } from './observe-stream.ts'
 import { isSettling } from './settling.ts'
-import { createSharing, type Outcome } from './share-outcome.ts'
+import { shareOutcome, type Outcome } from './share-outcome.ts'
 import { createStreamCalls, type StreamCall, type StreamEnd } from './stream-call.ts'
 import type { AnyFunction, IdAtFirstCall } from './wrap.ts'
 
@@ -44,7 +44,6 @@ export function createStreamWrapping(
   const { stack } = producer
   const { off, parents } = hooks
   const calls = createStreamCalls(producer, clock)
-  const shareOutcome = createSharing()
 
   function endOf(
     details: CallDetails | undefined,

@@ -5,6 +5,7 @@
  *
  * The wrapper calls the function by `Reflect.apply(fn, this, arguments)` in strict mode: no copy of the arguments, no
  * Proxy, no generated code. It catches and rethrows, to learn the error's class; the error and its stack are untouched.
+ * Node prints the line that rethrows above the report of a crash, so the variable says what it is about.
  *
  * At the end of the stack the wrapper's own calls may be one too many, where the function's were not: nothing of that gets
  * out, and what could not be recorded is counted.
@@ -17,7 +18,7 @@ import * as types from 'node:util/types'
 import type { Producer } from '../queue/producer.ts'
 import { disguise, isConstructor, targetOf } from './disguise.ts'
 import { isSettling } from './settling.ts'
-import { createSharing, derive } from './share-outcome.ts'
+import { derive, shareOutcome } from './share-outcome.ts'
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown
 
@@ -44,7 +45,6 @@ const UNKNOWN_ID = -1
 export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
   const { begin, end, fail, park, endAsync, failAsync, stack } = producer
   const { off } = hooks
-  const shareOutcome = createSharing()
 
   /** Records the end of the call when the promise settles. Returns the promise that the caller gets. */
   function settle(promise: Promise<unknown>, functionId: number, level: number): unknown {
@@ -89,14 +89,14 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
     let result: T
     try {
       result = fn()
-    } catch (error) {
+    } catch (thrownByCapturedFunction) {
       stack.top = level - 1
       try {
-        fail(functionId, level, hooks.errorType(error))
+        fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
       } catch {
         stack.lost++
       }
-      throw error
+      throw thrownByCapturedFunction
     }
     try {
       if (isSettling(result)) return settleShared(result, functionId, level) as T
@@ -134,14 +134,14 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           newTarget === undefined
             ? apply(fn, this, arguments as never)
             : construct(fn, arguments as never, targetOf(newTarget, wrapper, fn))
-      } catch (error) {
+      } catch (thrownByCapturedFunction) {
         stack.top = level - 1
         try {
-          fail(functionId, level, hooks.errorType(error))
+          fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
         } catch {
           stack.lost++
         }
-        throw error
+        throw thrownByCapturedFunction
       }
       try {
         if (alwaysPromise || isSettling(result)) {
@@ -165,14 +165,14 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         let result: unknown
         try {
           result = apply(fn, this, arguments as never)
-        } catch (error) {
+        } catch (thrownByCapturedFunction) {
           stack.top = level - 1
           try {
-            fail(functionId, level, hooks.errorType(error))
+            fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
           } catch {
             stack.lost++
           }
-          throw error
+          throw thrownByCapturedFunction
         }
         try {
           if (alwaysPromise || isSettling(result)) {

@@ -1,9 +1,12 @@
 /**
  * @module internal/time
- * Time and timers as they were when the package was loaded: a test's fake clock, installed later, would stop them.
+ * Time and timers as they were when the package was loaded: a test's fake clock, installed later, would stop them. They
+ * come from Node's modules: where a test plays browser (jsdom), the globals are those of a browser, or missing.
  */
+import { performance } from 'node:perf_hooks'
+import * as timers from 'node:timers'
 
-const { performance, setTimeout } = globalThis
+const { setTimeout } = timers
 
 /** Milliseconds on the monotonic clock. */
 export const nowMs: () => number = performance.now.bind(performance)

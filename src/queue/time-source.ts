@@ -5,13 +5,14 @@
  * nanoseconds as a double: the same eight bytes, the same code, another view. Its step is that of the runtime's clock.
  */
 
+import { performance } from 'node:perf_hooks'
+
 /** Eight-byte times. With the float clock it is a Float64Array, and every `bigint` that is read from it a number. */
 export type Times = BigUint64Array
 
 /** Both taken at load: a test's fake clock, installed later, would stop them. */
 // eslint-disable-next-line @typescript-eslint/unbound-method -- needs no receiver
 const hrtime = process.hrtime.bigint
-const { performance } = globalThis
 const performanceNow = performance.now.bind(performance)
 
 /**

@@ -16,6 +16,7 @@
  * A later entry for the same kind and id supersedes the earlier one. Two ids may have the same name. Entries of other
  * kinds are passed over: a later version may add some.
  */
+import { TextDecoder, TextEncoder } from 'node:util'
 import type { CorruptionError } from '../../errors.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import {
