@@ -3,6 +3,7 @@
  * see of it). Every behaviour is observed on the bare and on the captured form, and has to look the same.
  */
 import type { CaptureDecorator } from 'kronicler'
+import type { DifferenceId } from './known-differences.ts'
 
 export type AnyFunction = (this: unknown, ...args: never[]) => unknown
 
@@ -20,8 +21,10 @@ export type Body = (seen: Seen) => unknown
 /** With what the forms are made: things that capture, or the same things that do nothing. */
 export interface Kit {
   name: string
-  /** Frames of the package on the stack of a call. */
+  /** Frames of the package, and of Node's storage that it uses, on the stack of a call. */
   frames: (form: Form) => number
+  /** Whether calls are recorded at the moment. */
+  records: boolean
   /** A wrapper of functions and classes, and a decorator of their members in both modes. */
   wrap: CaptureDecorator
   wrapCallback: <F extends AnyFunction>(fn: F) => F
@@ -62,8 +65,8 @@ export interface Behaviour {
 }
 
 export interface ExpectedDifference {
-  id: string // of the list of known differences
-  of?: (form: Form) => boolean
+  id: DifferenceId
+  of?: (form: Form, kit: Kit) => boolean
   /** What is observed of the captured form, given what is observed of the bare one. */
   adjust: (bare: never, form: Form, kit: Kit) => unknown
 }

@@ -40,6 +40,24 @@ export function asyncMethod(body: Body, { wrap }: Kit): Subject {
   }
 }
 
+export function generatorMethod(body: Body, { wrap }: Kit): Subject {
+  class Holder {
+    @wrap
+    *legacyItems(first?: unknown): Generator {
+      const parameters = [first]
+      const result = body({ self: this, args: [...arguments], parameters, newTarget: undefined })
+      const sent: unknown = yield result
+      return sent ?? result
+    }
+  }
+  const receiver = new Holder()
+  return {
+    fn: receiver.legacyItems as AnyFunction,
+    receiver,
+    use: (...args) => receiver.legacyItems(...args),
+  }
+}
+
 export function staticMethod(body: Body, { wrap }: Kit): Subject {
   class Holder {
     @wrap

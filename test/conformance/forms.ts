@@ -11,7 +11,7 @@ import { tick } from './observe.ts'
 type Definition = (body: Body, kit: Kit) => Subject
 
 const sloppy = createRequire(import.meta.url)('./sloppy-forms.cjs') as Record<
-  'declaration' | 'expression' | 'asynchronous',
+  'declaration' | 'expression' | 'asynchronous' | 'generator',
   (body: Body, kit: Kit) => AnyFunction
 > & { method: (body: Body, kit: Kit) => { sloppyMethod: AnyFunction } }
 
@@ -400,6 +400,76 @@ const SPECIAL: Form[] = [
   }),
 ]
 
+const GENERATORS: Form[] = [
+  form('generator function', { kind: 'generator' }, (body, { wrap }) => {
+    function* items(this: unknown, first?: unknown, second: unknown = 'default'): Generator {
+      const result = body(seen(this, arguments, [first, second], new.target))
+      const sent: unknown = yield result
+      return sent ?? result
+    }
+    return free(wrap(items))
+  }),
+  form('sloppy generator function', { kind: 'generator', mode: 'sloppy' }, (body, kit) =>
+    free(sloppy.generator(body, kit)),
+  ),
+  form('generator method', { kind: 'generator' }, (body, { wrap }) => {
+    class Holder {
+      @wrap
+      *generatorMethod(first?: unknown): Generator {
+        const result = body(seen(this, arguments, [first]))
+        const sent: unknown = yield result
+        return sent ?? result
+      }
+    }
+    return member(new Holder(), Holder.prototype, 'generatorMethod')
+  }),
+  form('generator named Symbol.iterator', { kind: 'generator' }, (body, { wrap }) => {
+    class Holder {
+      @wrap
+      *[Symbol.iterator](first?: unknown): Generator {
+        const result = body(seen(this, arguments, [first]))
+        const sent: unknown = yield result
+        return sent ?? result
+      }
+    }
+    return member(new Holder(), Holder.prototype, Symbol.iterator)
+  }),
+  form('async generator function', { kind: 'async generator' }, (body, { wrap }) => {
+    async function* items(this: unknown, first?: unknown): AsyncGenerator {
+      const result = body(seen(this, arguments, [first], new.target))
+      const sent: unknown = yield result
+      return sent ?? result
+    }
+    return free(wrap(items))
+  }),
+  form('static async generator method', { kind: 'async generator' }, (body, { wrap }) => {
+    class Holder {
+      @wrap
+      static async *generatorMethod(first?: unknown): AsyncGenerator {
+        const result = body(seen(this, arguments, [first]))
+        const sent: unknown = yield result
+        return sent ?? result
+      }
+    }
+    return member(Holder, Holder, 'generatorMethod')
+  }),
+  form('generator of another realm', { kind: 'generator', mode: 'sloppy' }, (body, { wrap }) =>
+    free(
+      wrap(
+        foreign(
+          body,
+          `(function* foreignItems(a) {
+            const result = body({ self: this, args: [...arguments], parameters: [a], newTarget: new.target })
+            const sent = yield result
+            return sent ?? result
+          })`,
+        ),
+      ),
+    ),
+  ),
+  form('generator method, experimental decorators', { kind: 'generator' }, legacy.generatorMethod),
+]
+
 const OTHER_REALM: Form[] = [
   form('function of another realm', { isConstructor: true, mode: 'sloppy' }, (body, { wrap }) =>
     free(
@@ -437,7 +507,13 @@ const OTHER_REALM: Form[] = [
   ),
 ]
 
-export const FORMS: readonly Form[] = [...FUNCTIONS, ...METHODS, ...SPECIAL, ...OTHER_REALM]
+export const FORMS: readonly Form[] = [
+  ...FUNCTIONS,
+  ...METHODS,
+  ...SPECIAL,
+  ...GENERATORS,
+  ...OTHER_REALM,
+]
 
 function form(name: string, traits: Partial<Form>, make: Definition): Form {
   return {

@@ -5,6 +5,8 @@ import { sep } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { AnyFunction } from './form.ts'
 
+/** Up to Node 22, for AsyncLocalStorage. */
+const NODES_SYMBOLS = /^Symbol\((async_id_symbol|trigger_async_id_symbol|kResourceStore)\)$/
 const PACKAGE_FILES = fileURLToPath(new URL('../../dist/', import.meta.url)).replaceAll(sep, '/')
 
 /** What a call gave, or what it threw, as told by `describe`. */
@@ -30,6 +32,7 @@ export async function endOf(
   } catch (error) {
     return { threw: describe(error) }
   }
+  if (isGenerator(result)) return endOfGenerator(result, describe)
   if (!isThenable(result)) return { returned: describe(result) }
   try {
     return { resolved: describe(await result) }
@@ -38,9 +41,34 @@ export async function endOf(
   }
 }
 
-/** Waits for whatever a call gives. */
+/** Waits for whatever a call gives; a generator runs to its end. */
 export async function settled(result: unknown): Promise<unknown> {
-  return result
+  return isGenerator(result) ? drained(result) : result
+}
+
+type AnyGenerator = Generator | AsyncGenerator
+
+async function endOfGenerator(
+  generator: AnyGenerator,
+  describe: (value: unknown) => unknown,
+): Promise<unknown> {
+  try {
+    return { drained: describe(await drained(generator)) }
+  } catch (error) {
+    return { failed: describe(error) }
+  }
+}
+
+async function drained(generator: AnyGenerator): Promise<unknown> {
+  for (;;) {
+    const step = generator.next()
+    const { done, value } = isThenable(step) ? await step : step
+    if (done === true) return value
+  }
+}
+
+function isGenerator(value: unknown): value is AnyGenerator {
+  return /^\[object (Async)?Generator\]$/.test(Object.prototype.toString.call(value))
 }
 
 /** Primitives as they are, errors by class and message, everything else by its kind. */
@@ -61,16 +89,20 @@ export function whichOf(candidates: Record<string, unknown>): (value: unknown) =
   }
 }
 
-/** All own properties with their attributes, in order. */
+/** All own properties with their attributes, in order, but for what Node itself puts on a promise. */
 export function ownProperties(value: object): [string, unknown][] {
-  return Reflect.ownKeys(value).map((key) => {
+  const keys = Reflect.ownKeys(value).filter((key) => !NODES_SYMBOLS.test(String(key)))
+  return keys.map((key) => {
     const descriptor = Object.getOwnPropertyDescriptor(value, key)!
     const described = Object.entries(descriptor).map(([attribute, of]) => [attribute, plain(of)])
     return [String(key), Object.fromEntries(described)]
   })
 }
 
-/** Frames of a stack, innermost first, down to the function named `until`: the package's own are only counted. */
+/**
+ * Frames of a stack, innermost first, down to the function named `until`: those of the package, and of the storage of
+ * Node's that it uses, are only counted.
+ */
 export interface Frames {
   frames: string[]
   own: number
@@ -94,8 +126,14 @@ export async function framesOf(run: () => unknown, until: string): Promise<Frame
   const lines = typeof stack === 'string' ? stack.split('\n') : []
   const last = lines.findIndex((line) => line.includes(until))
   const upTo = lines.slice(0, last + 1)
-  const frames = upTo.filter((line) => !line.replaceAll(sep, '/').includes(PACKAGE_FILES))
+  const frames = upTo.filter((line) => !isOwnFrame(line))
   return { frames, own: upTo.length - frames.length }
+}
+
+export function isOwnFrame(line: string): boolean {
+  return (
+    line.replaceAll(sep, '/').includes(PACKAGE_FILES) || /\(node:(internal\/)?async_/.test(line)
+  )
 }
 
 export function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -66,7 +66,8 @@ function eventsOf({ stdout }: ChildResult): unknown[] {
 
 /**
  * The report of a crash from the error's class on, without the frames of the package, what differs from process to
- * process, and the property by which the engine names a function (known-differences.ts: stack-frame, crash-report).
+ * process, Node's own frames, and the property by which the engine names a function (known-differences.ts: stack-frame,
+ * crash-report).
  */
 function withoutSourceLine(stderr: string): string[] {
   const lines = stderr
@@ -75,5 +76,5 @@ function withoutSourceLine(stderr: string): string[] {
     .replaceAll(/ \[as \w+\]/g, '')
     .split('\n')
   const report = lines.findIndex((line) => /^\w*(Error|Refused)\b/.test(line))
-  return lines.slice(Math.max(0, report)).filter((line) => !line.includes('/dist/'))
+  return lines.slice(Math.max(0, report)).filter((line) => !/\/dist\/|\(node:/.test(line))
 }

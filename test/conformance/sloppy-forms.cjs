@@ -23,6 +23,15 @@ exports.asynchronous = function (body, { wrap }) {
   })
 }
 
+exports.generator = function (body, { wrap }) {
+  return wrap(function* sloppyItems(first, second) {
+    const parameters = [first, second]
+    const result = body({ self: this, args: [...arguments], parameters, newTarget: new.target })
+    const sent = yield result
+    return sent ?? result
+  })
+}
+
 exports.method = function (body, { wrap }) {
   const holder = {
     sloppyMethod(first, second) {

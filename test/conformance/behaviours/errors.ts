@@ -71,7 +71,8 @@ export const ERRORS: readonly Behaviour[] = [
     differences: [
       {
         id: 'stack-frame',
-        of: ({ returns, name }) => returns && name !== 'async function that awaits',
+        of: (form, kit) =>
+          form.returns && form.name !== 'async function that awaits' && kit.frames(form) > 0,
         adjust: ({ frames }: Frames, form: Form, kit: Kit) => ({
           frames: frames.map(asOfNoProperty),
           own: kit.frames(form),
@@ -136,6 +137,12 @@ export const ERRORS: readonly Behaviour[] = [
         // they have no frame of their own, so nothing is cut off
         of: ({ isOpaque }) => isOpaque,
         adjust: ({ frames }: Frames, form: Form, kit: Kit) => ({ frames, own: kit.frames(form) }),
+      },
+      {
+        id: 'stack-frame',
+        // the captured function is not on the stack while its generator runs, so everything is cut off
+        of: ({ kind }) => kind.endsWith('generator'),
+        adjust: () => ({ frames: [], own: 0 }),
       },
     ],
   },

@@ -5,12 +5,16 @@ import { AsyncLocalStorage, AsyncResource, executionAsyncId } from 'node:async_h
 import { EventEmitter, once } from 'node:events'
 import { callbackify, promisify } from 'node:util'
 import { vi } from 'vitest'
-import type { AnyFunction, Behaviour } from '../form.ts'
+import type { AnyFunction, Behaviour, Form } from '../form.ts'
 import { callable, endOf, plain, settled, tick, whichOf } from '../observe.ts'
+
+/** Not at its first step. */
+const runsAtOnce = ({ kind }: Form): boolean => !kind.endsWith('generator')
 
 export const INTEROPERATION: readonly Behaviour[] = [
   {
     name: 'as listener of an EventEmitter',
+    of: runsAtOnce,
     async observe(make) {
       const calls: unknown[] = []
       const emitter = new EventEmitter()
@@ -51,6 +55,7 @@ export const INTEROPERATION: readonly Behaviour[] = [
   },
   {
     name: 'as listener of an EventTarget',
+    of: runsAtOnce,
     async observe(make) {
       let calls = 0
       const { fn } = make(() => (calls += 1))
@@ -66,6 +71,7 @@ export const INTEROPERATION: readonly Behaviour[] = [
   },
   {
     name: 'timers, process.nextTick and queueMicrotask',
+    of: runsAtOnce,
     async observe(make) {
       const calls: unknown[] = []
       const subject = make(({ args }) => {
@@ -164,6 +170,7 @@ export const INTEROPERATION: readonly Behaviour[] = [
   },
   {
     name: 'AsyncLocalStorage within it, after it and around it',
+    of: runsAtOnce,
     async observe(make) {
       const storage = new AsyncLocalStorage<string>()
       const seen: unknown[] = []
@@ -190,7 +197,7 @@ export const INTEROPERATION: readonly Behaviour[] = [
   },
   {
     name: 'AsyncLocalStorage in what follows its promise',
-    of: ({ returns }) => returns,
+    of: (form) => form.returns && runsAtOnce(form),
     async observe(make) {
       const storage = new AsyncLocalStorage<string>()
       const subject = make(() => Promise.resolve(storage.getStore()))

@@ -2,13 +2,13 @@
  * What a caller gets from a function that gives a promise.
  */
 import { inspect, types } from 'node:util'
-import type { Behaviour, Form } from '../form.ts'
+import type { Behaviour, Form, Kit } from '../form.ts'
 import { endOf, ownProperties, plain, settled, tick, ticksOf, whichOf } from '../observe.ts'
 
 const gives = ({ returns, kind }: Form): boolean => returns && (kind === 'sync' || kind === 'async')
 const givesPlainly = (form: Form): boolean => gives(form) && form.kind === 'sync'
-/** A function in callback style ends at its callback, whatever it returns. */
-const isFollowed = ({ isCallbackStyle }: Form): boolean => !isCallbackStyle
+/** Switched off, a function gives the promise that it has made. */
+const isFollowed = (_: Form, { records }: Kit): boolean => records
 
 export const PROMISES: readonly Behaviour[] = [
   {
@@ -53,7 +53,7 @@ export const PROMISES: readonly Behaviour[] = [
         inspect(promise).startsWith('Promise {'),
       ]
       await promise
-      return [...seen, inspect(promise)]
+      return [...seen, inspect(promise).replaceAll(/,?\s*\[Symbol\(\w+\)\]: [^,}]*/g, '')]
     },
   },
   {

@@ -149,11 +149,11 @@ export const SHAPE: readonly Behaviour[] = [
     },
     differences: [
       {
-        id: 'async-kind',
-        of: isAsyncFunction,
+        id: 'function-kind',
+        of: isOfOtherKind,
         adjust: (bare: string[]) =>
           bare.map((text) =>
-            text.replace(/\[AsyncFunction([^\]]*)\]/, '[Function$1] AsyncFunction'),
+            text.replace(/\[(\w+Function)(: \[?[\w.]+\]?| \(anonymous\))\]/, '[Function$2] $1'),
           ),
       },
     ],
@@ -165,7 +165,7 @@ export const SHAPE: readonly Behaviour[] = [
       const predicates = Object.entries(types).filter(([, is]) => typeof is === 'function')
       return predicates.filter(([, is]) => is(fn)).map(([predicate]) => predicate)
     },
-    differences: [{ id: 'async-kind', of: isAsyncFunction, adjust: () => [] }],
+    differences: [{ id: 'function-kind', of: isOfOtherKind, adjust: () => [] }],
   },
   {
     name: 'JSON.stringify',
@@ -233,8 +233,8 @@ export const SHAPE: readonly Behaviour[] = [
 
 const EVERY_FUNCTION_HAS = ['length', 'name', 'prototype', 'arguments', 'caller', 'toString']
 
-function isAsyncFunction({ kind, isOpaque }: Form): boolean {
-  return kind === 'async' && !isOpaque
+function isOfOtherKind({ kind, isOpaque }: Form): boolean {
+  return kind !== 'sync' && !isOpaque
 }
 
 /** In sloppy mode, if it is no method. */
