@@ -42,6 +42,8 @@
  *   HEAD             the slot's thread            plain store on x86 (stores stay in order), else Atomics.store
  *   TAIL             lock owner                   Atomics.store, after the rows are in the log and in the metrics
  *   CLAIMED          the slot's thread            compareExchange: its thread id + 1; freed by the parent when it is gone
+ *   FOLDED           lock owner                   plain store, beside CLAIMED: what is below it is in the metrics. Ahead of
+ *                                                 TAIL while a batch is folded, and after a death in doing so
  *   DETAIL_HEAD      the slot's thread            Atomics.store, before the record that the entry belongs to
  *   DETAIL_TAIL      lock owner                   Atomics.store, after TAIL
  *
@@ -83,6 +85,7 @@ const SLOT_STRIDE = 5 * LINE_WORDS
 export const headWord = (slot: number): number => SLOT_WORDS + slot * SLOT_STRIDE
 export const tailWord = (slot: number): number => headWord(slot) + LINE_WORDS
 export const claimedWord = (slot: number): number => headWord(slot) + 2 * LINE_WORDS
+export const foldedWord = (slot: number): number => claimedWord(slot) + 1
 export const detailHeadWord = (slot: number): number => headWord(slot) + 3 * LINE_WORDS
 export const detailTailWord = (slot: number): number => headWord(slot) + 4 * LINE_WORDS
 

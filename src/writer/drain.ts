@@ -32,6 +32,7 @@ import {
   FAILED_BIT,
   FILTERED_COUNTER,
   FOLD_SEQUENCE,
+  foldedWord,
   FUNCTION_ID_MASK,
   headWord,
   MAX_DEPTH,
@@ -110,38 +111,67 @@ export class Drain {
     return drained
   }
 
-  /** Empties the rings without storing anything. The caller holds the LOCK. @returns rows discarded */
+  /** Empties the rings into the metrics, without storing anything. The caller holds the LOCK. @returns rows discarded */
   discard(): number {
     let discarded = 0
     for (let slot = 0; slot < SLOT_COUNT; slot++) {
-      const head = Atomics.load(this.#control, headWord(slot))
-      discarded += (head - Atomics.load(this.#control, tailWord(slot))) | 0
-      Atomics.store(this.#control, tailWord(slot), head)
+      for (;;) {
+        const count = this.#discardBatch(slot)
+        if (count === 0) break
+        discarded += count
+      }
     }
     return discarded
   }
 
-  #drainSlot(slot: number): number {
+  #discardBatch(slot: number): number {
+    const { tail, count } = this.#batchOf(slot)
+    if (count === 0) return 0
+    const detailsEnd = this.#readRecords(slot, tail, count)
+    this.#finish(slot, tail, detailsEnd, { stored: 0, filtered: 0 })
+    return count
+  }
+
+  #batchOf(slot: number): { tail: number; count: number } {
     const head = Atomics.load(this.#control, headWord(slot))
     const tail = Atomics.load(this.#control, tailWord(slot))
-    const count = Math.min((head - tail) | 0, MAX_BATCH_ROWS)
+    return { tail, count: Math.min((head - tail) | 0, MAX_BATCH_ROWS) }
+  }
+
+  #drainSlot(slot: number): number {
+    const { tail, count } = this.#batchOf(slot)
     if (count === 0) return 0
     const directory = this.#directory()
     this.storeNames()
     const detailsEnd = this.#readRecords(slot, tail, count)
     const kept = this.#filter.keep(this.#rows, slot, tail)
-    const stored = storedCounter(slot)
-    if (kept.count > 0) directory.append(kept, { slot, slotSequence: this.#counters[stored]! })
+    const slotSequence = this.#counters[storedCounter(slot)]!
+    if (kept.count > 0) directory.append(kept, { slot, slotSequence })
+    this.#finish(slot, tail, detailsEnd, { stored: kept.count, filtered: count - kept.count })
+    return count
+  }
+
+  /** The rows just read go into the metrics, are counted, and leave the ring. */
+  #finish(
+    slot: number,
+    tail: number,
+    detailsEnd: number,
+    { stored, filtered }: { stored: number; filtered: number },
+  ): void {
+    const counters = this.#counters
+    const counter = storedCounter(slot)
+    const tailIndex = tailWord(slot)
+    const newTail = (tail + this.#rows.count) | 0
     beginChange(this.#control, FOLD_SEQUENCE)
-    this.#fold()
+    this.#fold(slot, tail)
     this.#tree.commit(slot)
-    this.#counters[stored] = this.#counters[stored]! + kept.count
-    this.#counters[FILTERED_COUNTER] = this.#counters[FILTERED_COUNTER]! + (count - kept.count)
-    Atomics.store(this.#control, tailWord(slot), (tail + count) | 0)
+    // calls no function from here to TAIL: a thread that is terminated has done all of it or nothing
+    counters[counter] = counters[counter]! + stored
+    counters[FILTERED_COUNTER] = counters[FILTERED_COUNTER]! + filtered
+    Atomics.store(this.#control, tailIndex, newTail)
     endChange(this.#control, FOLD_SEQUENCE)
     this.#details[slot]!.release(detailsEnd)
-    Atomics.notify(this.#control, tailWord(slot))
-    return count
+    Atomics.notify(this.#control, tailIndex)
   }
 
   /**
@@ -231,10 +261,13 @@ export class Drain {
   }
 
   /** All rows, also those that are not stored. */
-  #fold(): void {
+  #fold(slot: number, tail: number): void {
     const { count, functionIds, durationsNs, errorTypes }: RowColumns = this.#rows
-    for (let row = 0; row < count; row++) {
+    const word = foldedWord(slot)
+    // a thread that died in here has left some done
+    for (let row = Math.max(0, (this.#control[word]! - tail) | 0); row < count; row++) {
       this.#folded.fold(functionIds[row]!, durationsNs[row]!, errorTypes[row] !== 0)
+      this.#control[word] = (tail + row + 1) | 0
     }
   }
 }
