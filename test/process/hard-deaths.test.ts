@@ -28,15 +28,17 @@ async function expectPrefix(directory: string, report: Report): Promise<void> {
 }
 
 test.each([
-  ['aborts', []],
-  ['runs out of memory', ['--max-old-space-size=40']],
-])('a program that %s: what flush() has acknowledged is there', async (way, nodeArgs) => {
+  ['aborts', { signal: 'SIGABRT' }, []],
+  ['really exits', { code: 7 }, []],
+  ['gets a signal that nobody handles', { signal: 'SIGTERM' }, []],
+  ['runs out of memory', { signal: 'SIGABRT' }, ['--max-old-space-size=40']],
+])('a program that %s: what flush() has acknowledged is there', async (way, end, nodeArgs) => {
   const directory = join(temporaryDirectory(), 'calls')
   const result = await runChild('numbered-calls.mjs', [way], {
     env: { KRONICLER_DIR: directory },
     nodeArgs,
   })
-  expect(result.signal).toBe('SIGABRT')
+  expect(result).toMatchObject(end)
   const report = reportsOf(result).at(-1)!
   expect(report.acknowledged).toBe(10_000)
   await expectPrefix(directory, report)
