@@ -47,12 +47,20 @@ function importBoundaries(layer, { mayUseFs }) {
       message: `${layer} has no dependencies.`,
     })
   }
-  const paths = mayUseFs
-    ? []
-    : ['node:fs', 'node:fs/promises'].map((name) => ({
+  const paths = [
+    {
+      name: 'node:util',
+      message: 'Importing it opens the standard streams in newer Node.js: take node:util/types.',
+    },
+  ]
+  if (!mayUseFs) {
+    for (const name of ['node:fs', 'node:fs/promises']) {
+      paths.push({
         name,
         message: `Only ${DATABASE_FILE} touches files, so that a test can pass one that fails.`,
-      }))
+      })
+    }
+  }
   return /** @type {const} */ ({ 'no-restricted-imports': ['error', { paths, patterns }] })
 }
 

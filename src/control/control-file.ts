@@ -8,7 +8,6 @@
  * reads half of one.
  */
 import { join } from 'node:path'
-import { TextEncoder } from 'node:util'
 import { nodeFiles, systemCode, toIoError, writeAt, type FileLayer } from '../database/file.ts'
 import { CONTROL_FILE, TEMPORARY_SUFFIX } from '../database/format/directory.ts'
 import { CONTROL_VERSION } from '../database/format/versions.ts'

@@ -10,7 +10,6 @@
  * over what the failed one left behind.
  */
 import { dirname, join } from 'node:path'
-import { TextEncoder } from 'node:util'
 import { KroniclerError } from '../errors.ts'
 import { writeCounters } from './counters-file.ts'
 import { createFile, createOver, provideFormat } from './create-files.ts'

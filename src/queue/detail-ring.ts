@@ -6,7 +6,6 @@
  * Each entry names its record, so that one whose record was never written, or was read before a thread died, is passed
  * over. A full ring costs the details, not the record.
  */
-import { TextEncoder } from 'node:util'
 import {
   DETAIL_HEADER_BYTES,
   DETAIL_WRAP,

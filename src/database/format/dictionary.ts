@@ -16,7 +16,6 @@
  * A later entry for the same kind and id supersedes the earlier one. Two ids may have the same name. Entries of other
  * kinds are passed over: a later version may add some.
  */
-import { TextDecoder, TextEncoder } from 'node:util'
 import type { CorruptionError } from '../../errors.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import {
@@ -40,11 +39,13 @@ const CHECKSUM = 8
 /** 0: name of a function, 1: of an error type, 2: where a function is defined, such as `src/orders.ts:12`. */
 export type EntryKind = typeof KIND_FUNCTION | typeof KIND_ERROR_TYPE | typeof KIND_PLACE
 
+// both made at load: a test runner may have taken the globals away when names are stored at the end
+const encoder = new TextEncoder()
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true }) // a name may begin with U+FEFF
 
 /** One entry. Lone surrogates of the text become U+FFFD. */
 export function encodeDictionaryEntry(kind: EntryKind, id: number, text: string): Uint8Array {
-  const bytes = new TextEncoder().encode(text)
+  const bytes = encoder.encode(text)
   const entry = new Uint8Array(ENTRY_HEADER_SIZE_BYTES + bytes.length)
   const view = new DataView(entry.buffer)
   view.setUint8(0, kind)
