@@ -81,6 +81,13 @@ export const DETAILED: readonly Kit[] = [
     wrap: capture({ name: 'conformance with parents', parent: true }),
     wrapCallback: (fn) => captureCallback(fn, { ...DETAILS, parent: true }),
   },
+  {
+    name: 'capture({ stream: true })',
+    frames: (form) => plainFrames(form) + (form.kind.endsWith('generator') ? 0 : 2),
+    records: true,
+    wrap: capture({ name: 'conformance with streams', stream: true }),
+    wrapCallback: (fn) => captureCallback(fn, DETAILS),
+  },
 ]
 
 export function switchOff(): void {
