@@ -17,14 +17,14 @@ export function isClass(fn: unknown): boolean {
  * Wraps the class's own methods: not inherited ones, accessors, private ones, or what `skip` names. The constructor is
  * left alone: a class cannot be called but by `new`, and what a subclass does there must not change.
  *
- * @param wrapNamed wraps one method
+ * @param wrapMethod wraps one method
  * @returns the class itself
  */
 export function captureClass(
   target: AnyFunction,
   name: string,
   options: CaptureOptions,
-  wrapNamed: (fn: AnyFunction, name: string) => AnyFunction,
+  wrapMethod: (fn: AnyFunction, name: string) => AnyFunction,
 ): AnyFunction {
   const className = options.name ?? (name || target.name)
   const skip = new Set<string | symbol>(options.skip)
@@ -34,7 +34,7 @@ export function captureClass(
       const descriptor = Object.getOwnPropertyDescriptor(holder, key)!
       const method: unknown = descriptor.value
       if (typeof method !== 'function' || isClass(method) || !descriptor.configurable) continue
-      const value = wrapNamed(method as AnyFunction, nameOfMember(className, key))
+      const value = wrapMethod(method as AnyFunction, nameOfMember(className, key))
       Object.defineProperty(holder, key, { ...descriptor, value })
     }
   }

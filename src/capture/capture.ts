@@ -81,6 +81,8 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
   /** Wrappers by function and name, so that wrapping twice gives the same wrapper. */
   const wrappers = new WeakMap<AnyFunction, Map<string, AnyFunction>>()
   const nameOfWrapper = new WeakMap<AnyFunction, string>()
+  /** Wrappers of decorated members, which learn their names at the first call. */
+  const decorated = new WeakSet<AnyFunction>()
 
   /** @param boundary function that the user, or the compiler, has called */
   function wrappingFor(options: CaptureOptions, boundary: AnyFunction): MemberWrapping {
@@ -101,25 +103,29 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
       return id
     }
 
+    function wrapNamed(fn: AnyFunction, name: string): AnyFunction {
+      const known = wrappers.get(fn)?.get(name)
+      if (known !== undefined) return known
+      const backend = activeBackend()
+      if (backend === undefined || nameOfWrapper.get(fn) === name) return fn
+      const wrapper = create(fn, backend, idOf(backend, name, placeOnce()))
+      if (!wrappers.has(fn)) wrappers.set(fn, new Map())
+      wrappers.get(fn)!.set(name, wrapper)
+      nameOfWrapper.set(wrapper, name)
+      return wrapper
+    }
+
     return {
-      wrapNamed(fn, name) {
-        const known = wrappers.get(fn)?.get(name)
-        if (known !== undefined) return known
-        const backend = activeBackend()
-        if (backend === undefined || nameOfWrapper.get(fn) === name) return fn
-        const wrapper = create(fn, backend, idOf(backend, name, placeOnce()))
-        if (!wrappers.has(fn)) wrappers.set(fn, new Map())
-        wrappers.get(fn)!.set(name, wrapper)
-        nameOfWrapper.set(wrapper, name)
-        return wrapper
-      },
+      wrapNamed,
+      wrapMethod: (fn, name) => (decorated.has(fn) ? fn : wrapNamed(fn, name)),
       wrapUnnamed(fn, nameAtFirstCall) {
         const backend = activeBackend()
-        if (backend === undefined) return fn
+        if (backend === undefined || decorated.has(fn)) return fn
         const definedAt = placeOnce() // at the first call the stack is another
         const wrapper: AnyFunction = create(fn, backend, (self) =>
           idOf(backend, nameAtFirstCall(self, wrapper), definedAt),
         )
+        decorated.add(wrapper)
         return wrapper
       },
     }
@@ -129,8 +135,8 @@ export function createCapture(activeBackend: () => CaptureBackend | undefined): 
     if (typeof fn !== 'function') {
       throw new TypeError(`capture: expected a function, not ${kindOf(fn)}`)
     }
-    const { wrapNamed } = wrappingFor(options, boundary)
-    if (isClass(fn)) return captureClass(fn as AnyFunction, '', options, wrapNamed)
+    const { wrapNamed, wrapMethod } = wrappingFor(options, boundary)
+    if (isClass(fn)) return captureClass(fn as AnyFunction, '', options, wrapMethod)
     return wrapNamed(fn as AnyFunction, options.name ?? nameOfFunction(fn as AnyFunction, boundary))
   }
 

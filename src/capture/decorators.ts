@@ -13,6 +13,8 @@ import type { AnyFunction } from './wrap.ts'
 export interface MemberWrapping {
   /** Under a name that is known. */
   wrapNamed: (fn: AnyFunction, name: string) => AnyFunction
+  /** The same for a method of a captured class: one that is decorated itself is left as it is. */
+  wrapMethod: (fn: AnyFunction, name: string) => AnyFunction
   /** Under a name that the first call completes: a standard decorator does not know its class. */
   wrapUnnamed: (
     fn: AnyFunction,
@@ -56,7 +58,7 @@ export function decorate(
     )
   }
   if (second.kind === 'class') {
-    return captureClass(target as AnyFunction, second.name ?? '', options, wrapping.wrapNamed)
+    return captureClass(target as AnyFunction, second.name ?? '', options, wrapping.wrapMethod)
   }
   return decorateStandard(target, second, options, wrapping)
 }

@@ -299,7 +299,7 @@ describe('a captured class', () => {
         return 3
       }
     }
-    const twice = capture(new Twice().constructor as typeof Twice).prototype
+    const twice = new (capture(Twice))()
     expect([twice.find(), twice.again(), twice.plainly()]).toEqual([1, 2, 3])
     const calls = ['find', 'again', 'plainly'].map((key) => getMetrics(`Twice.${key}`)!.calls)
     expect(calls).toEqual([1, 1, 1])
