@@ -33,8 +33,8 @@ export interface CaptureDecorator {
     target: ClassAccessorDecoratorTarget<This, Value>,
     context: ClassAccessorDecoratorContext<This, Value>,
   ): ClassAccessorDecoratorResult<This, Value>
-  /** TC39: a field that holds a function. */
-  <This, F extends Callable>(
+  /** TC39: a field that holds a function, or may. */
+  <This, F extends Callable | null | undefined>(
     value: undefined,
     context: ClassFieldDecoratorContext<This, F>,
   ): (this: This, initial: F) => F
@@ -53,7 +53,8 @@ export interface Capture extends CaptureDecorator {
     fn: F,
     options?: Omit<CaptureOptions<NoInfer<F>>, 'name'>,
   ): F
-  (nameOrOptions?: string | CaptureOptions): CaptureDecorator
+  (nameOrOptions: string | CaptureOptions): CaptureDecorator
+  (): CaptureDecorator // apart: with an optional parameter it would be taken for a decorator of any field
 }
 
 /** With what calls are recorded. None of it throws. */

@@ -1,15 +1,7 @@
 // Compiled, never run: what `capture` gives back has the exact type of what it was given.
 import { capture, configure, flushAfter, getMetrics, metrics, type Metrics } from 'kronicler'
+import { assertTrue, type Equal } from './assert.ts'
 
-/* eslint-disable @typescript-eslint/no-unnecessary-type-parameters -- types are all that is looked at here */
-/** The same type, not only assignable to each other. */
-type Equal<A, B> =
-  (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true : false
-/** Does not compile unless its argument is `true`. */
-function assertTrue<_ extends true>(): void {
-  // the compiler has already answered
-}
-/* eslint-enable @typescript-eslint/no-unnecessary-type-parameters */
 // @ts-expect-error -- the check itself works
 assertTrue<Equal<(a: number) => string, (a: string) => string>>()
 
