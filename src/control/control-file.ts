@@ -13,6 +13,7 @@ import { CONTROL_FILE, TEMPORARY_SUFFIX } from '../database/format/directory.ts'
 import { CONTROL_VERSION } from '../database/format/versions.ts'
 import { KroniclerError } from '../errors.ts'
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
+import { encodeUtf8 } from '../internal/utf8.ts'
 import { checkRule, type ControlRule } from './rule.ts'
 
 /** Room for thousands of rules, and a limit to what is read of a file that is something else. */
@@ -89,7 +90,7 @@ export function writeControlFile(
   files: FileLayer = nodeFiles,
 ): void {
   const path = controlFilePath(root)
-  const bytes = new TextEncoder().encode(encodeControl(rules))
+  const bytes = encodeUtf8(encodeControl(rules))
   if (bytes.length > LARGEST_FILE_BYTES) {
     throw toControlError(
       new RangeError(`${bytes.length} bytes of rules are more than ${LARGEST_FILE_BYTES}`),

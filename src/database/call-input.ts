@@ -3,6 +3,7 @@
  * One call as a program hands it to `DatabaseWriter.insert`, checked and turned into the numbers of a row.
  */
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
+import { encodeUtf8 } from '../internal/utf8.ts'
 import type { JsonValue } from '../types.ts'
 import { parseAttributes } from './format/attributes.ts'
 import {
@@ -41,7 +42,6 @@ const FIELDS = [
   ...['function', 'startMs', 'durationNs', 'error', 'parent', 'depth', 'async', 'selfNs'],
   ...['weight', 'attributes'],
 ]
-const utf8 = new TextEncoder()
 
 /**
  * @throws {TypeError}  a field is missing, unknown or of the wrong type
@@ -122,7 +122,7 @@ function encodeAttributes(attributes: object): Uint8Array {
   } catch (cause) {
     throw new TypeError('attributes must be what JSON can hold', { cause })
   }
-  const bytes = utf8.encode(String(text))
+  const bytes = encodeUtf8(String(text))
   if (bytes.length > MAX_ATTRIBUTES_SIZE_BYTES) {
     const limit = `at most ${MAX_ATTRIBUTES_SIZE_BYTES} bytes`
     throw new RangeError(`attributes take ${bytes.length} bytes as JSON, there may be ${limit}`)

@@ -3,11 +3,9 @@
  * How the files of a directory come into being.
  */
 import { join } from 'node:path'
+import { encodeUtf8 } from '../internal/utf8.ts'
 import { systemCode, writeAt, type FileLayer } from './file.ts'
 import { decodeFormat, encodeFormat, FORMAT_FILE, TEMPORARY_SUFFIX } from './format/directory.ts'
-
-/** Made at load: a test runner may have taken the global away when the process ends, which is when files may be made. */
-const utf8 = new TextEncoder()
 
 /** Creates FORMAT if there is none, whole at once; checks it otherwise. */
 export function provideFormat(files: FileLayer, root: string, unique: string): void {
@@ -27,7 +25,7 @@ export function provideFormat(files: FileLayer, root: string, unique: string): v
 
 /** A new file with the text. */
 export function createFile(files: FileLayer, path: string, text: string): void {
-  const bytes = utf8.encode(text)
+  const bytes = encodeUtf8(text)
   const descriptor = files.open(path, 'wx+')
   try {
     writeAt(files, descriptor, bytes, 0, bytes.length, 0)

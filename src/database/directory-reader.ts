@@ -8,6 +8,7 @@
  */
 import { join } from 'node:path'
 import { CorruptionError } from '../errors.ts'
+import { encodeUtf8 } from '../internal/utf8.ts'
 import type { ChunkSource } from './chunk-source.ts'
 import { readCounters } from './counters-file.ts'
 import { DictionaryReader } from './dictionary-reader.ts'
@@ -308,7 +309,7 @@ export class DirectoryReader {
     try {
       const text = files.readText(path)
       return decodeLock(text, path, (hashed) => {
-        const bytes = this.#context.place(new TextEncoder().encode(hashed), path, 0)
+        const bytes = this.#context.place(encodeUtf8(hashed), path, 0)
         return kernels.xxh64(bytes.pointer, bytes.sizeBytes)
       })
     } catch (error) {

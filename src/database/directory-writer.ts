@@ -11,6 +11,7 @@
  */
 import { dirname, join } from 'node:path'
 import { KroniclerError } from '../errors.ts'
+import { encodeUtf8 } from '../internal/utf8.ts'
 import { writeCounters } from './counters-file.ts'
 import { createFile, createOver, provideFormat } from './create-files.ts'
 import { nodeFiles, systemCode, toIoError, writeAt, type FileLayer } from './file.ts'
@@ -67,8 +68,6 @@ const NO_DESCRIPTOR = -1
 /** A log is full when it is larger than this and its rows without attributes. */
 const MAX_LOG_ATTRIBUTES_SIZE_BYTES = 32 * 1024 * 1024
 const MAX_ROW_SIZE_BYTES = 64
-/** Made at load: a test runner may have taken the global away when the process ends, which is when files may be made. */
-const utf8 = new TextEncoder()
 const S = WRITER_STATE
 
 export interface DirectoryWriterOptions {
@@ -579,7 +578,7 @@ export class DirectoryWriter {
   }
 
   #checksumText(text: string): bigint {
-    const bytes = utf8.encode(text)
+    const bytes = encodeUtf8(text)
     const at = this.#smallScratch.reserve(bytes.length)
     this.#small.u8.set(bytes, at)
     return this.#small.xxh64(at, bytes.length)

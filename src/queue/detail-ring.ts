@@ -6,6 +6,7 @@
  * Each entry names its record, so that one whose record was never written, or was read before a thread died, is passed
  * over. A full ring costs the details, not the record.
  */
+import { Buffer } from 'node:buffer'
 import {
   DETAIL_HEADER_BYTES,
   DETAIL_WRAP,
@@ -23,6 +24,7 @@ export class DetailRing {
   readonly #control: Int32Array
   readonly #counters: Float64Array
   readonly #bytes: Uint8Array
+  readonly #text: Buffer // the same bytes
   readonly #view: DataView
   readonly #mask: number
   readonly #slot: number
@@ -35,6 +37,7 @@ export class DetailRing {
     this.#control = new Int32Array(memory.control)
     this.#counters = new Float64Array(memory.counters)
     this.#bytes = new Uint8Array(ring)
+    this.#text = Buffer.from(ring)
     this.#view = new DataView(ring)
     this.#mask = ring.byteLength - 1
     this.#slot = slot
@@ -68,7 +71,7 @@ export class DetailRing {
       return false
     }
     const at = start & this.#mask
-    const length = text === '' ? 0 : this.#writeText(at + DETAIL_HEADER_BYTES, text)
+    const length = text === '' ? 0 : this.#text.write(text, at + DETAIL_HEADER_BYTES, 'utf8')
     this.#view.setUint32(at, record >>> 0, true)
     this.#view.setUint32(at + 4, length, true)
     this.#view.setFloat64(at + 8, childrenNs, true)
@@ -129,12 +132,6 @@ export class DetailRing {
     this.#view.setUint32((head & this.#mask) + 4, DETAIL_WRAP, true)
     return (head + toEnd) | 0
   }
-
-  /** @returns bytes written */
-  #writeText(at: number, text: string): number {
-    const { written } = encoder.encodeInto(text, this.#bytes.subarray(at))
-    return written
-  }
 }
 
 export interface DetailEntry {
@@ -142,5 +139,3 @@ export interface DetailEntry {
   childrenNs: number // NaN: as the stack tells
   attributes: Uint8Array | undefined // UTF-8 text of a JSON object
 }
-
-const encoder = new TextEncoder()

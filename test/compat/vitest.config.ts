@@ -11,8 +11,8 @@ const TESTS: Record<string, string[]> = {
     'test/package/package.test.ts',
     'test/process/{exit-paths,hard-deaths,writer-thread,threads,failures,disk}.test.ts',
   ],
-  // are to record and to store; how they treat signals or running out of memory is their own affair
-  bun: ['test/compat/smoke.compat.ts'],
+  bun: ['test/compat/smoke.compat.ts', 'test/process/{exit-paths,threads}.test.ts'],
+  // is to record and to store; how it treats signals and errors that nobody catches is its own affair
   deno: ['test/compat/smoke.compat.ts'],
 }
 

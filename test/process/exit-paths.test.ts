@@ -62,6 +62,7 @@ describe('nothing that was accepted is lost', () => {
     ['a worker thread is terminated', { code: 0, signal: null }],
     ['a worker thread ends, the main thread has made no call', { code: 0, signal: null }],
     ['blocked main thread, then SIGKILL', { code: null, signal: 'SIGKILL' }],
+    ['main thread blocked from its first call on, then SIGKILL', { code: null, signal: 'SIGKILL' }],
   ])('%s', async (way, expected) => {
     const result = await endedAs(way)
     expect(result).toMatchObject(expected)

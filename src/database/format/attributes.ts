@@ -4,6 +4,7 @@
  * somebody who does not keep to the format.
  */
 import type { JsonValue } from '../../types.ts'
+import { decodeUtf8Strictly } from '../../internal/utf8.ts'
 
 /** Objects and arrays inside each other. Walking through any number of them would overflow the stack. */
 const MAX_NESTING = 500
@@ -12,8 +13,6 @@ const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const CLOSES = new Set([0x5d, 0x7d]) // ] }
 const OPENS = new Set([0x5b, 0x7b]) // [ {
-
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * A key named `__proto__` is a property like others: nothing inherits from what it holds.
@@ -25,7 +24,7 @@ export function parseAttributes(bytes: Uint8Array): Record<string, JsonValue> | 
   if (bytes.length > 2 * MAX_NESTING && nesting(bytes) > MAX_NESTING) return undefined
   let value: unknown
   try {
-    value = JSON.parse(utf8.decode(bytes))
+    value = JSON.parse(decodeUtf8Strictly(bytes))
   } catch {
     return undefined
   }

@@ -17,6 +17,7 @@
  * kinds are passed over: a later version may add some.
  */
 import type { CorruptionError } from '../../errors.ts'
+import { decodeUtf8, encodeUtf8 } from '../../internal/utf8.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import {
   corruption,
@@ -39,13 +40,9 @@ const CHECKSUM = 8
 /** 0: name of a function, 1: of an error type, 2: where a function is defined, such as `src/orders.ts:12`. */
 export type EntryKind = typeof KIND_FUNCTION | typeof KIND_ERROR_TYPE | typeof KIND_PLACE
 
-// both made at load: a test runner may have taken the globals away when names are stored at the end
-const encoder = new TextEncoder()
-const utf8 = new TextDecoder('utf-8', { ignoreBOM: true }) // a name may begin with U+FEFF
-
 /** One entry. Lone surrogates of the text become U+FFFD. */
 export function encodeDictionaryEntry(kind: EntryKind, id: number, text: string): Uint8Array {
-  const bytes = encoder.encode(text)
+  const bytes = encodeUtf8(text)
   const entry = new Uint8Array(ENTRY_HEADER_SIZE_BYTES + bytes.length)
   const view = new DataView(entry.buffer)
   view.setUint8(0, kind)
@@ -189,7 +186,7 @@ function decodeEntries(
     const kind = view.getUint8(pointer)
     const text = pointer + ENTRY_HEADER_SIZE_BYTES
     if (kind === KIND_FUNCTION || kind === KIND_ERROR_TYPE || kind === KIND_PLACE) {
-      const decoded = utf8.decode(u8.slice(text, text + length))
+      const decoded = decodeUtf8(u8.slice(text, text + length)) // a name may begin with U+FEFF
       options.onEntry(kind, view.getUint32(pointer + 4, true), decoded)
     }
     at += ENTRY_HEADER_SIZE_BYTES + length
