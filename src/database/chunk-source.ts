@@ -5,7 +5,8 @@
  * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
 import type { CallSummary } from './call-totals.ts'
-import type { ChunkDetails } from './format/details-page.ts'
+import type { RowAttributes } from './format/attribute-blocks.ts'
+import type { DecodedDetails } from './format/details-page.ts'
 import type { ErrorRows, LongDurations } from './format/pages.ts'
 
 /** Durations of a chunk, until the next load from the same database. */
@@ -14,13 +15,11 @@ export interface LoadedDurations {
   longs: LongDurations | undefined
 }
 
-export type { ChunkDetails }
+export type { DecodedDetails, RowAttributes }
 
-export const NO_DETAILS: ChunkDetails = {
-  contexts: undefined,
-  childrenNs: undefined,
-  attributes: new Map(),
-}
+export const NO_DETAILS: DecodedDetails = { contexts: undefined, childrenNs: undefined }
+
+export const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
 
 export interface ChunkSource {
   readonly path: string
@@ -35,7 +34,7 @@ export interface ChunkSource {
   readonly maxDurationsNs: Float64Array
   readonly errorCounts: Uint32Array
   readonly weights: Uint32Array // calls that each row of the chunk stands for, 1 .. MAX_WEIGHT
-  readonly hasDetails: Uint8Array // 1: detailsOf gives more than the defaults
+  readonly hasDetails: Uint8Array // 1: some row has a context, time in children, or attributes
   childrenSumNs(chunk: number): number // of all rows of the chunk; a double
 
   /** Group g is all chunks of one function with one weight: [firstChunks[g], firstChunks[g + 1]). */
@@ -56,8 +55,16 @@ export interface ChunkSource {
   durationsOf(chunk: number): LoadedDurations | undefined
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
   errorsOf(chunk: number): ErrorRows | undefined
-  detailsOf(chunk: number): ChunkDetails | undefined
-  childrenOf(chunk: number): Float64Array | undefined // [rowCount] of detailsOf alone; ask only if their sum is not 0
+  detailsOf(chunk: number): DecodedDetails | undefined // of all rows
+  childrenOf(chunk: number): Float64Array | undefined // [rowCount]; ask only if their sum is not 0
+  /** Of the given rows, whose exact durations must be told: [rows.length]. */
+  detailsOfRows(
+    chunk: number,
+    rows: ArrayLike<number>,
+    durationsNs: ArrayLike<number>,
+  ): DecodedDetails | undefined
+  /** What is decoded is decoded when a row is asked for, and then of as few rows as can be. */
+  attributesOf(chunk: number): RowAttributes | undefined
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
   detailsOffset(chunk: number): number

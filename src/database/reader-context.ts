@@ -4,7 +4,7 @@
  */
 import { CorruptionError } from '../errors.ts'
 import { Arena, type Area } from './arena.ts'
-import type { ChunkDetails, LoadedDurations } from './chunk-source.ts'
+import type { LoadedDurations, RowAttributes } from './chunk-source.ts'
 import { ExtentCache } from './extent-cache.ts'
 import { FaultLog, type FaultListener } from './fault-log.ts'
 import { readAt, type FileLayer } from './file.ts'
@@ -26,10 +26,10 @@ export class ReaderContext {
   /** Indices of the rows that a filter lets through. */
   readonly selection: number // u32[MAX_CHUNK_ROWS]
 
-  // What stands in `durations` and `starts`, and the details decoded last; neighbouring questions often load the same chunk.
+  // What stands in `durations` and `starts`, and the attributes opened last; neighbouring questions often load the same chunk.
   loadedDurations: { key: number; value: LoadedDurations } | undefined
   loadedStarts: number | undefined
-  loadedDetails: { key: number; value: ChunkDetails } | undefined
+  loadedAttributes: { key: number; value: RowAttributes } | undefined
 
   #input: Area
   #nextId = 0

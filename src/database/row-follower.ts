@@ -5,7 +5,7 @@
  * before it goes on to the next log. A log that came and went between two polls is read from its segment.
  */
 import { join } from 'node:path'
-import type { ChunkDetails, ChunkSource } from './chunk-source.ts'
+import type { ChunkSource, DecodedDetails, RowAttributes } from './chunk-source.ts'
 import { DictionaryReader } from './dictionary-reader.ts'
 import { interpretListing, type SegmentEntry } from './directory-listing.ts'
 import { systemCode } from './file.ts'
@@ -224,12 +224,14 @@ function rowsOf(source: ChunkSource, { kernels }: ReaderContext): RowColumns {
     const durations = source.durationsOf(chunk)
     const errors = source.errorsOf(chunk)
     const details = source.detailsOf(chunk)
+    const attributes = source.attributesOf(chunk)
     const startsUs = source.startsOf(chunk) // last: a view, which another load might invalidate
     if (
       startsUs === undefined ||
       durations === undefined ||
       errors === undefined ||
-      details === undefined
+      details === undefined ||
+      attributes === undefined
     ) {
       continue
     }
@@ -247,7 +249,7 @@ function rowsOf(source: ChunkSource, { kernels }: ReaderContext): RowColumns {
       rows.errorTypes[first + row] = errors.types[i]!
     })
     if (source.hasDetails[chunk] === 1 || source.weights[chunk] !== 1) {
-      putDetails(details, source.weights[chunk]!, count, detailsOf(rows), first)
+      putDetails(details, attributes, source.weights[chunk]!, count, detailsOf(rows), first)
     }
     rows.count = first + count
   }
@@ -256,7 +258,8 @@ function rowsOf(source: ChunkSource, { kernels }: ReaderContext): RowColumns {
 
 /** Details of a chunk's rows, to the row `first` of `into` and behind. */
 function putDetails(
-  { attributes, childrenNs, contexts }: ChunkDetails,
+  { childrenNs, contexts }: DecodedDetails,
+  attributes: RowAttributes,
   weight: number,
   count: number,
   into: RowDetails,

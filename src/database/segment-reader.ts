@@ -8,10 +8,12 @@ import type { Area } from './arena.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
+  NO_ATTRIBUTES,
   NO_DETAILS,
-  type ChunkDetails,
   type ChunkSource,
+  type DecodedDetails,
   type LoadedDurations,
+  type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from './file.ts'
 import type { SequenceInterval } from './format/directory.ts'
@@ -23,7 +25,12 @@ import {
   type ChunkShape,
   type ErrorRows,
 } from './format/pages.ts'
-import { decodeChildrenColumn, decodeDetailsPage } from './format/details-page.ts'
+import {
+  decodeChildrenColumn,
+  decodeDetailsOfRows,
+  decodeDetailsPage,
+  openAttributes,
+} from './format/details-page.ts'
 import {
   decodeSegmentDirectory,
   type Extents,
@@ -208,40 +215,48 @@ export class SegmentReader implements ChunkSource {
     return details.childrenSumsHigh[chunk]! * WORD + details.childrenSumsLow[chunk]!
   }
 
-  detailsOf(chunk: number): ChunkDetails | undefined {
-    const { details, detailsExtents } = this.#directory
-    if (details === undefined || detailsExtents === undefined) return NO_DETAILS
-    const sizeBytes = details.pageSizes[chunk]!
-    if (sizeBytes === 0) return NO_DETAILS
-    const context = this.#context
-    const key = this.#id * IDS + chunk
-    if (context.loadedDetails?.key === key) return context.loadedDetails.value
+  detailsOf(chunk: number): DecodedDetails | undefined {
+    if (this.hasDetails[chunk] === 0) return NO_DETAILS
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
     return this.#decode(() => {
-      const offset = details.pageOffsets[chunk]!
-      const page = this.#page(DETAILS, detailsExtents, chunk, offset, sizeBytes)
-      const sumNs = this.childrenSumNs(chunk)
-      const value = decodeDetailsPage(page, durationsNs, sumNs, context.gaps, (decode) =>
-        this.#decode(decode),
-      )
-      context.loadedDetails = { key, value }
-      return value
+      const page = this.#detailsPage(chunk)
+      return decodeDetailsPage(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps)
     })
   }
 
   childrenOf(chunk: number): Float64Array | undefined {
-    const { details, detailsExtents } = this.#directory
-    const context = this.#context
-    if (context.loadedDetails?.key === this.#id * IDS + chunk) {
-      return context.loadedDetails.value.childrenNs
-    }
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
     return this.#decode(() => {
-      const offset = details!.pageOffsets[chunk]!
-      const page = this.#page(DETAILS, detailsExtents!, chunk, offset, details!.pageSizes[chunk]!)
-      return decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), context.gaps)
+      const page = this.#detailsPage(chunk)
+      return decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps)
+    })
+  }
+
+  detailsOfRows(
+    chunk: number,
+    rows: ArrayLike<number>,
+    durationsNs: ArrayLike<number>,
+  ): DecodedDetails | undefined {
+    if (this.hasDetails[chunk] === 0) return NO_DETAILS
+    return this.#decode(() => {
+      const page = this.#detailsPage(chunk)
+      const rowCount = this.rowCounts[chunk]!
+      return decodeDetailsOfRows(page, rowCount, rows, durationsNs, this.#context.gaps)
+    })
+  }
+
+  attributesOf(chunk: number): RowAttributes | undefined {
+    if (this.hasDetails[chunk] === 0) return NO_ATTRIBUTES
+    const context = this.#context
+    const key = this.#id * IDS + chunk
+    if (context.loadedAttributes?.key === key) return context.loadedAttributes.value
+    return this.#decode(() => {
+      const page = this.#detailsPage(chunk)
+      const value = openAttributes(page, this.rowCounts[chunk]!, (decode) => this.#decode(decode))
+      context.loadedAttributes = { key, value }
+      return value
     })
   }
 
@@ -380,6 +395,13 @@ export class SegmentReader implements ChunkSource {
       this.#context.faults.report(error)
       return undefined
     }
+  }
+
+  /** The page of a chunk that has one. */
+  #detailsPage(chunk: number): FileBytes {
+    const { details, detailsExtents } = this.#directory
+    const { pageOffsets, pageSizes } = details!
+    return this.#page(DETAILS, detailsExtents!, chunk, pageOffsets[chunk]!, pageSizes[chunk]!)
   }
 
   /** A page in the kernels' memory, its extent verified. */

@@ -7,11 +7,13 @@ import { clusterRows } from './cluster-rows.ts'
 import type { Area } from './arena.ts'
 import type { CallSummary } from './call-totals.ts'
 import {
+  NO_ATTRIBUTES,
   NO_DETAILS,
   firstChunksOf,
-  type ChunkDetails,
   type ChunkSource,
+  type DecodedDetails,
   type LoadedDurations,
+  type RowAttributes,
 } from './chunk-source.ts'
 import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
 import { LONG_DURATION_NS, type RowColumns, type RowDetails } from './format/rows.ts'
@@ -125,24 +127,10 @@ export class WalChunks implements ChunkSource {
     return errors
   }
 
-  detailsOf(chunk: number): ChunkDetails {
+  detailsOf(chunk: number): DecodedDetails {
     const details = this.#details
     if (details === undefined || this.hasDetails[chunk] === 0) return NO_DETAILS
-    const members = this.#arrivalsOf(details, chunk)
-    const attributes = new Map<number, Uint8Array>()
-    if (details.attributes.size > 0) {
-      members.forEach((arrival, row) => {
-        const text = details.attributes.get(arrival)
-        if (text !== undefined) attributes.set(row, text)
-      })
-    }
-    const contexts = new Uint32Array(members.length)
-    const childrenNs = new Float64Array(members.length)
-    for (let row = 0; row < members.length; row++) {
-      contexts[row] = details.contexts[members[row]!]!
-      childrenNs[row] = details.childrenNs[members[row]!]!
-    }
-    return { contexts, childrenNs, attributes }
+    return select(details, this.#arrivalsOf(details, chunk))
   }
 
   childrenOf(chunk: number): Float64Array {
@@ -151,6 +139,22 @@ export class WalChunks implements ChunkSource {
     const values = new Float64Array(this.rowCounts[chunk]!)
     for (let row = 0; row < values.length; row++) values[row] = childrenNs[arrivals[first + row]!]!
     return values
+  }
+
+  detailsOfRows(chunk: number, rows: ArrayLike<number>): DecodedDetails {
+    const details = this.#details
+    if (details === undefined || this.hasDetails[chunk] === 0) return NO_DETAILS
+    const members = this.#arrivalsOf(details, chunk)
+    return select(
+      details,
+      Uint32Array.from(rows, (row) => members[row]!),
+    )
+  }
+
+  attributesOf(chunk: number): RowAttributes {
+    const details = this.#details
+    if (details === undefined || details.attributes.size === 0) return NO_ATTRIBUTES
+    return new WalAttributes(details.attributes, this.#arrivalsOf(details, chunk))
   }
 
   detailsOffset(_chunk: number): number {
@@ -227,6 +231,41 @@ export class WalChunks implements ChunkSource {
       durationsNs: Float64Array.from(rows, (row) => this.#rows.durationsNs[first + row]!),
     }
   }
+}
+
+/** Attributes of a chunk, by its rows. */
+class WalAttributes implements RowAttributes {
+  readonly #texts: ReadonlyMap<number, Uint8Array>
+  readonly #arrivals: Uint32Array
+
+  /** @param texts of the arrived rows */
+  constructor(texts: ReadonlyMap<number, Uint8Array>, arrivals: Uint32Array) {
+    this.#texts = texts
+    this.#arrivals = arrivals
+  }
+
+  get(row: number): Uint8Array | undefined {
+    const arrival = this.#arrivals[row]
+    return arrival === undefined ? undefined : this.#texts.get(arrival)
+  }
+
+  *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
+    for (let row = 0; row < this.#arrivals.length; row++) {
+      const text = this.get(row)
+      if (text !== undefined) yield [row, text]
+    }
+  }
+}
+
+/** @param members numbers of arrived rows */
+function select(details: ArrivedDetails, members: Uint32Array): DecodedDetails {
+  const contexts = new Uint32Array(members.length)
+  const childrenNs = new Float64Array(members.length)
+  for (let i = 0; i < members.length; i++) {
+    contexts[i] = details.contexts[members[i]!]!
+    childrenNs[i] = details.childrenNs[members[i]!]!
+  }
+  return { contexts, childrenNs }
 }
 
 /** Where chunks begin, with one more entry for the end. */

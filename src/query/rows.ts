@@ -3,7 +3,7 @@
  * From references to rows: whatever a question did not need to choose them is decoded last, and only
  * for those that were chosen.
  */
-import { lowerBound, NO_DETAILS, type ChunkSource } from '../database/chunk-source.ts'
+import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
 import { parseAttributes } from '../database/format/attributes.ts'
 import { depthOf, isAsyncContext, parentIdOf } from '../database/format/call-context.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
@@ -99,21 +99,24 @@ export function toCallRows(snapshot: Snapshot, references: readonly RowReference
     )
     for (const [chunk, positions] of chunks) {
       const errors = source.errorCounts[chunk] === 0 ? NO_ERRORS : source.errorsOf(chunk)
-      const details = source.hasDetails[chunk] === 0 ? NO_DETAILS : source.detailsOf(chunk)
-      if (errors === undefined || details === undefined) continue
-      for (const position of positions) {
+      const rowsOfChunk = positions.map((position) => references[position]!.row)
+      const durationsNs = positions.map((position) => references[position]!.durationNs)
+      const details = source.detailsOfRows(chunk, rowsOfChunk, durationsNs)
+      const attributes = source.attributesOf(chunk)
+      if (errors === undefined || details === undefined || attributes === undefined) continue
+      positions.forEach((position, i) => {
         const { durationNs, functionName, row, startUs } = references[position]!
         const type = errorTypeOf(errors, row)
         const error = type === 0 ? undefined : owner.errorName(type)
         rows[position] = decoder.row(functionName, startUs, durationNs, {
           error,
-          context: details.contexts?.[row] ?? 0,
-          childrenNs: details.childrenNs?.[row] ?? 0,
+          context: details.contexts?.[i] ?? 0,
+          childrenNs: details.childrenNs?.[i] ?? 0,
           weight: source.weights[chunk]!,
-          attributes: details.attributes.get(row),
+          attributes: attributes.get(row),
           offset: source.detailsOffset(chunk),
         })
-      }
+      })
     }
   }
   faults.flush()

@@ -26,7 +26,7 @@ import {
 } from '../../src/database/format/pages.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
 import type { RowAttributes } from '../../src/database/format/attribute-blocks.ts'
-import { decodeDetailsPage } from '../../src/database/format/details-page.ts'
+import { decodeDetailsPage, openAttributes } from '../../src/database/format/details-page.ts'
 import {
   decodeSegmentDirectory,
   type DetailColumns,
@@ -179,18 +179,13 @@ function withDetails(
   scratch: number,
 ): IdRow[] {
   const sizeBytes = columns.pageSizes[i]!
-  const details =
-    sizeBytes === 0
-      ? undefined
-      : decodeDetailsPage(
-          part(file, columns.pageOffsets[i]!, sizeBytes),
-          Float64Array.from(rows, ([, , durationNs]) => durationNs),
-          columns.childrenSumsHigh[i]! * 2 ** 32 + columns.childrenSumsLow[i]!,
-          scratch,
-          (decode) => decode(),
-        )
-  const attributes = new Map(details?.attributes)
-  expectSameAttributes(attributes, details?.attributes)
+  const page = sizeBytes === 0 ? undefined : part(file, columns.pageOffsets[i]!, sizeBytes)
+  const durationsNs = Float64Array.from(rows, ([, , durationNs]) => durationNs)
+  const sumNs = columns.childrenSumsHigh[i]! * 2 ** 32 + columns.childrenSumsLow[i]!
+  const details = page && decodeDetailsPage(page, durationsNs, sumNs, scratch)
+  const opened = page && openAttributes(page, rows.length, (decode) => decode())
+  const attributes = new Map(opened)
+  expectSameAttributes(attributes, opened, rows.length)
   return rows.map((row, n) =>
     idRowOf(row, {
       context: details?.contexts?.[n] ?? 0,
@@ -202,10 +197,13 @@ function withDetails(
 }
 
 /** Walking over the attributes and asking for one row must come to the same. */
-function expectSameAttributes(all: Map<number, Uint8Array>, one: RowAttributes | undefined): void {
-  if (all.size !== (one?.size ?? 0)) throw new Error(`${all.size} attributes, not ${one?.size}`)
-  for (const [row, text] of [...all].reverse()) {
-    if (textOf(one?.get(row)) !== textOf(text)) throw new Error(`attributes of row ${row}`)
+function expectSameAttributes(
+  all: Map<number, Uint8Array>,
+  one: RowAttributes | undefined,
+  rowCount: number,
+): void {
+  for (let row = rowCount - 1; row >= 0; row--) {
+    if (textOf(one?.get(row)) !== textOf(all.get(row))) throw new Error(`attributes of row ${row}`)
   }
 }
 

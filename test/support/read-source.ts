@@ -13,7 +13,8 @@ export function readSource(source: ChunkSource, kernels: Kernels): IdRow[] {
     longs?.rows.forEach((row, i) => (durations[row] = longs.durationsNs[i]!))
     const errors = source.errorsOf(chunk)!
     const types = new Map([...errors.rows].map((row, i) => [row, errors.types[i]!]))
-    const { attributes, childrenNs, contexts } = source.detailsOf(chunk)!
+    const { childrenNs, contexts } = source.detailsOf(chunk)!
+    const attributes = source.attributesOf(chunk)!
     const starts = [...source.startsOf(chunk)!]
     return starts.map((startUs, row) =>
       idRowOf([source.functionIds[chunk]!, startUs, durations[row]!, types.get(row) ?? 0], {

@@ -24,7 +24,6 @@ import { BLOCK_CODEC_DEFLATE, BLOCK_CODEC_STORED } from './versions.ts'
 
 /** Attributes by row of a chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
 export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]> {
-  readonly size: number
   get(row: number): Uint8Array | undefined
 }
 
@@ -143,7 +142,6 @@ interface Block {
 
 /** Blocks of a page, inflated when their rows are asked for; the one that was inflated last is kept. */
 export class AttributeBlocks implements RowAttributes {
-  readonly size: number
   readonly #bytes: Uint8Array // all blocks
   readonly #blocks: readonly Block[]
   readonly #rowCount: number
@@ -159,7 +157,6 @@ export class AttributeBlocks implements RowAttributes {
    */
   constructor(page: FileBytes, position: number, rowCount: number, guard: Guard) {
     const { blocks, end } = readBlocks(page, position, rowCount)
-    this.size = blocks.reduce((sum, block) => sum + block.rowCount, 0)
     this.#blocks = blocks
     this.#bytes = page.kernels.u8.slice(page.pointer + end, page.pointer + page.sizeBytes)
     this.#rowCount = rowCount

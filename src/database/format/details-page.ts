@@ -26,7 +26,7 @@ import {
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { decodePfor, pageReader, skipPfor } from './pages.ts'
 import { MAX_DURATION_NS } from './rows.ts'
-import { writeVarint } from './varint.ts'
+import { writeVarint, type VarintReader } from './varint.ts'
 import {
   ATTRIBUTES_CODEC_BLOCKS,
   CHILDREN_CODEC_CONSTANT,
@@ -53,11 +53,10 @@ export interface PageDetails {
   attributes: readonly PackedBlock[]
 }
 
-/** Details of a chunk's rows, as they were stored. */
-export interface ChunkDetails {
-  contexts: Uint32Array | undefined // [rowCount], see call-context.ts; undefined: all 0
-  childrenNs: Float64Array | undefined // [rowCount]; undefined: all 0
-  attributes: RowAttributes
+/** Details of rows, as they were stored. */
+export interface DecodedDetails {
+  contexts: Uint32Array | undefined // see call-context.ts; undefined: all 0
+  childrenNs: Float64Array | undefined // undefined: all 0
 }
 
 const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
@@ -117,11 +116,12 @@ export function sumOf(values: Float64Array): { high: number; low: number } {
 }
 
 /**
+ * Details of all rows of a chunk, attributes apart.
+ *
  * @param page        exactly the page, not empty; its checksum has been verified by whoever read it
  * @param durationsNs exact, of the chunk's rows: [rowCount]
  * @param sumNs       of the time in children, as the directory has it
  * @param scratch     multiple of 16 in the kernels' memory, decodedSizeBytes(rowCount, 4) bytes of room
- * @param guard       of the attributes, which are decoded later
  * @throws {CorruptionError}
  */
 export function decodeDetailsPage(
@@ -129,16 +129,35 @@ export function decodeDetailsPage(
   durationsNs: Float64Array,
   sumNs: number,
   scratch: number,
-  guard: Guard,
-): ChunkDetails {
-  const { kernels, pointer, sizeBytes } = page
-  if (sizeBytes < HEADER_SIZE_BYTES) throw corruption(page, 0, 'the details page is cut off')
-  const codecs = kernels.u8.slice(pointer, pointer + HEADER_SIZE_BYTES)
-  const contexts = decodeContexts(page, codecs[0]!, durationsNs.length, scratch)
-  const children = decodeChildren(page, codecs[1]!, contexts.end, durationsNs, scratch)
+): DecodedDetails {
+  const all: Selection = { rowCount: durationsNs.length, rows: undefined, durationsNs }
+  const codecs = codecsOf(page)
+  const contexts = decodeContexts(page, codecs.contexts, all, scratch)
+  const children = decodeChildren(page, codecs.children, contexts.end, all, scratch)
   checkChildren(page, children.values, durationsNs, sumNs)
-  const attributes = decodeAttributes(page, codecs[2]!, children.end, durationsNs.length, guard)
-  return { contexts: contexts.values, childrenNs: children.values, attributes }
+  return { contexts: contexts.values, childrenNs: children.values }
+}
+
+/**
+ * Details of some rows of a chunk, attributes apart. Does not notice if those of the other rows are impossible.
+ *
+ * @param rows        of the chunk, 0 .. rowCount - 1
+ * @param durationsNs exact, of these rows: [rows.length], as are the arrays in the answer
+ * @throws {CorruptionError}
+ */
+export function decodeDetailsOfRows(
+  page: FileBytes,
+  rowCount: number,
+  rows: ArrayLike<number>,
+  durationsNs: ArrayLike<number>,
+  scratch: number,
+): DecodedDetails {
+  const some: Selection = { rowCount, rows, durationsNs }
+  const codecs = codecsOf(page)
+  const contexts = decodeContexts(page, codecs.contexts, some, scratch)
+  const children = decodeChildren(page, codecs.children, contexts.end, some, scratch)
+  checkPossible(page, children.values, durationsNs)
+  return { contexts: contexts.values, childrenNs: children.values }
 }
 
 /**
@@ -153,14 +172,33 @@ export function decodeChildrenColumn(
   sumNs: number,
   scratch: number,
 ): Float64Array | undefined {
-  const { kernels, pointer, sizeBytes } = page
-  if (sizeBytes < HEADER_SIZE_BYTES) throw corruption(page, 0, 'the details page is cut off')
-  const contextsCodec = kernels.u8[pointer]!
-  const childrenCodec = kernels.u8[pointer + 1]!
-  const position = skipContexts(page, contextsCodec, durationsNs.length)
-  const { values } = decodeChildren(page, childrenCodec, position, durationsNs, scratch)
+  const all: Selection = { rowCount: durationsNs.length, rows: undefined, durationsNs }
+  const codecs = codecsOf(page)
+  const position = skipContexts(page, codecs.contexts, all.rowCount)
+  const { values } = decodeChildren(page, codecs.children, position, all, scratch)
   checkChildren(page, values, durationsNs, sumNs)
   return values
+}
+
+/**
+ * Attributes of a chunk's rows: a copy of the bytes, of which nothing is decoded before it is asked for.
+ *
+ * @param guard of what is decoded later
+ * @throws {CorruptionError}
+ */
+export function openAttributes(page: FileBytes, rowCount: number, guard: Guard): RowAttributes {
+  const codecs = codecsOf(page)
+  const contexts = skipContexts(page, codecs.contexts, rowCount)
+  const position = skipChildren(page, codecs.children, contexts, rowCount)
+  switch (codecs.attributes) {
+    case DETAILS_CODEC_ABSENT:
+      if (position === page.sizeBytes) return NO_ATTRIBUTES
+      throw corruption(page, position, 'the details page is longer than its data')
+    case ATTRIBUTES_CODEC_BLOCKS:
+      return new AttributeBlocks(page, position, rowCount, guard)
+    default:
+      throw corruption(page, 2, `unknown codec of attributes ${codecs.attributes}`)
+  }
 }
 
 interface EncodedColumn {
@@ -258,6 +296,19 @@ function smallest(values: Uint32Array | Float64Array): number {
   return min
 }
 
+/** Rows whose details are wanted. */
+interface Selection {
+  rowCount: number // of the chunk
+  rows: ArrayLike<number> | undefined // undefined: all
+  durationsNs: ArrayLike<number> // of the rows that are wanted
+}
+
+function codecsOf(page: FileBytes) {
+  if (page.sizeBytes < HEADER_SIZE_BYTES) throw corruption(page, 0, 'the details page is cut off')
+  const [contexts, children, attributes] = page.kernels.u8.subarray(page.pointer)
+  return { contexts: contexts!, children: children!, attributes: attributes! }
+}
+
 interface DecodedColumn<Values> {
   values: Values | undefined
   end: number // position in the page
@@ -266,39 +317,55 @@ interface DecodedColumn<Values> {
 function decodeContexts(
   page: FileBytes,
   codec: number,
-  rowCount: number,
+  selection: Selection,
   scratch: number,
 ): DecodedColumn<Uint32Array> {
-  const { kernels, pointer } = page
   const reader = pageReader(page, HEADER_SIZE_BYTES)
-  const decode = (base: number) => {
-    const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
-    return { values: kernels.u32.slice(scratch / 4, scratch / 4 + rowCount), end }
-  }
   switch (codec) {
     case DETAILS_CODEC_ABSENT:
       return { values: undefined, end: HEADER_SIZE_BYTES }
     case CONTEXTS_CODEC_CONSTANT: {
-      const values = new Uint32Array(rowCount).fill(reader.next(MAX_CONTEXT))
-      return { values, end: reader.position - pointer }
+      const context = reader.next(MAX_CONTEXT)
+      const values = new Uint32Array(selection.durationsNs.length).fill(context)
+      return { values, end: reader.position - page.pointer }
     }
     case CONTEXTS_CODEC_DICTIONARY: {
       const count = reader.next(MAX_DICTIONARY_CONTEXTS)
       const contexts = new Uint32Array(count)
       for (let i = 0; i < count; i++) contexts[i] = reader.next(MAX_CONTEXT)
-      const { values, end } = decode(0)
-      for (let row = 0; row < rowCount; row++) {
-        const place = values[row]!
+      const { values, end } = decodeSelected(page, reader, 0, selection, scratch)
+      for (let i = 0; i < values.length; i++) {
+        const place = values[i]!
         if (place >= count) throw corruption(page, 0, 'a context that is not in the list')
-        values[row] = contexts[place]!
+        values[i] = contexts[place]!
       }
       return { values, end }
     }
     case CONTEXTS_CODEC_PFOR:
-      return decode(reader.next(MAX_CONTEXT))
+      return decodeSelected(page, reader, reader.next(MAX_CONTEXT), selection, scratch)
     default:
       throw corruption(page, 0, `unknown codec of contexts ${codec}`)
   }
+}
+
+/** PFOR from the reader's position on. */
+function decodeSelected(
+  page: FileBytes,
+  reader: VarintReader,
+  base: number,
+  { rowCount, rows }: Selection,
+  scratch: number,
+): { values: Uint32Array; end: number } {
+  const { kernels, pointer } = page
+  const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
+  const all = kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount)
+  return { values: rows === undefined ? all.slice() : pick(all, rows), end }
+}
+
+function pick(values: Uint32Array, rows: ArrayLike<number>): Uint32Array {
+  const picked = new Uint32Array(rows.length)
+  for (let i = 0; i < picked.length; i++) picked[i] = values[rows[i]!]!
+  return picked
 }
 
 /** @returns position of the next column */
@@ -328,40 +395,62 @@ function decodeChildren(
   page: FileBytes,
   codec: number,
   position: number,
-  durationsNs: Float64Array,
+  selection: Selection,
   scratch: number,
 ): DecodedColumn<Float64Array> {
-  const { kernels, pointer } = page
-  const rowCount = durationsNs.length
+  const { pointer } = page
+  const { durationsNs, rowCount, rows } = selection
   const reader = pageReader(page, position)
   const decode = () => {
     const base = reader.next(WORD - 1)
-    const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
-    const values = new Float64Array(kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount))
-    return { values, end }
+    const { values, end } = decodeSelected(page, reader, base, selection, scratch)
+    return { values: new Float64Array(values), end }
   }
   switch (codec) {
     case DETAILS_CODEC_ABSENT:
       return { values: undefined, end: position }
     case CHILDREN_CODEC_CONSTANT: {
-      const values = new Float64Array(rowCount).fill(reader.next(MAX_DURATION_NS))
+      const values = new Float64Array(durationsNs.length).fill(reader.next(MAX_DURATION_NS))
       return { values, end: reader.position - pointer }
     }
     case CHILDREN_CODEC_PFOR:
       return decode()
     case CHILDREN_CODEC_SELF_PFOR: {
       const { values, end } = decode()
-      for (let row = 0; row < rowCount; row++) values[row] = durationsNs[row]! - values[row]!
+      for (let i = 0; i < values.length; i++) values[i] = durationsNs[i]! - values[i]!
       return { values, end }
     }
     case CHILDREN_CODEC_VARINT: {
-      const values = new Float64Array(rowCount)
-      for (let row = 0; row < rowCount; row++) values[row] = reader.next(MAX_DURATION_NS)
+      const all = new Float64Array(rowCount)
+      for (let row = 0; row < rowCount; row++) all[row] = reader.next(MAX_DURATION_NS)
+      const values = rows === undefined ? all : Float64Array.from(rows, (row) => all[row]!)
       return { values, end: reader.position - pointer }
     }
     default:
       throw corruption(page, 1, `unknown codec of the time in children ${codec}`)
   }
+}
+
+/** @returns position of the next column */
+function skipChildren(page: FileBytes, codec: number, position: number, rowCount: number): number {
+  const reader = pageReader(page, position)
+  switch (codec) {
+    case DETAILS_CODEC_ABSENT:
+      break
+    case CHILDREN_CODEC_CONSTANT:
+      reader.next(MAX_DURATION_NS)
+      break
+    case CHILDREN_CODEC_PFOR:
+    case CHILDREN_CODEC_SELF_PFOR:
+      reader.next(WORD - 1)
+      return skipPfor(page, reader.position - page.pointer, rowCount)
+    case CHILDREN_CODEC_VARINT:
+      for (let row = 0; row < rowCount; row++) reader.next(MAX_DURATION_NS)
+      break
+    default:
+      throw corruption(page, 1, `unknown codec of the time in children ${codec}`)
+  }
+  return reader.position - page.pointer
 }
 
 /** No call spends more time in its children than it takes, and the directory knows the sum. */
@@ -371,36 +460,23 @@ function checkChildren(
   durationsNs: Float64Array,
   sumNs: number,
 ): void {
-  let total = 0 // exact below 2^53
-  if (childrenNs !== undefined) {
-    for (let row = 0; row < childrenNs.length; row++) {
-      const ns = childrenNs[row]!
-      if (!(ns >= 0 && ns <= durationsNs[row]!)) {
-        throw corruption(page, 1, 'an impossible time in children')
-      }
-      total += ns
-    }
-    if (total > Number.MAX_SAFE_INTEGER) {
-      const { high, low } = sumOf(childrenNs)
-      total = high * WORD + low
-    }
+  checkPossible(page, childrenNs, durationsNs)
+  const { high, low } = childrenNs === undefined ? { high: 0, low: 0 } : sumOf(childrenNs)
+  if (high * WORD + low !== sumNs) {
+    throw corruption(page, 1, 'the time in children does not add up')
   }
-  if (total !== sumNs) throw corruption(page, 1, 'the time in children does not add up')
 }
 
-function decodeAttributes(
+function checkPossible(
   page: FileBytes,
-  codec: number,
-  position: number,
-  rowCount: number,
-  guard: Guard,
-): RowAttributes {
-  if (codec === ATTRIBUTES_CODEC_BLOCKS) return new AttributeBlocks(page, position, rowCount, guard)
-  if (codec !== DETAILS_CODEC_ABSENT) {
-    throw corruption(page, 2, `unknown codec of attributes ${codec}`)
+  childrenNs: Float64Array | undefined,
+  durationsNs: ArrayLike<number>,
+): void {
+  if (childrenNs === undefined) return
+  for (let i = 0; i < childrenNs.length; i++) {
+    const ns = childrenNs[i]!
+    if (!(ns >= 0 && ns <= durationsNs[i]!)) {
+      throw corruption(page, 1, 'an impossible time in children')
+    }
   }
-  if (position !== page.sizeBytes) {
-    throw corruption(page, position, 'the details page is longer than its data')
-  }
-  return NO_ATTRIBUTES
 }
