@@ -11,6 +11,7 @@
  *       wal.000000                              log 0
  *       seg.000000-000003                       sealed rows of the logs 0 to 3
  *       seg.000000-000003.tmp                   being written, not to be read
+ *       roll.000000-000003                      hourly totals of the logs 0 to 3, whose rows have expired
  */
 import { CorruptionError } from '../../errors.ts'
 import { DIRECTORY_VERSION } from './versions.ts'
@@ -47,6 +48,10 @@ export function segmentFileName(low: number, high: number): string {
   return `seg.${sixDigits(low)}-${sixDigits(high)}`
 }
 
+export function rollUpFileName(low: number, high: number): string {
+  return `roll.${sixDigits(low)}-${sixDigits(high)}`
+}
+
 /** @param random 32 random bits */
 export function writerFolderName(pid: number, startMs: number, random: number): string {
   return `w-${pid}-${startMs.toString(16)}-${random.toString(16).padStart(8, '0')}`
@@ -69,7 +74,15 @@ export function parseWalFileName(name: string): number | undefined {
 
 /** Interval of a segment's file name, undefined if it is none (temporary files too). */
 export function parseSegmentFileName(name: string): SequenceInterval | undefined {
-  const match = /^seg\.(\d{6,10})-(\d{6,10})$/.exec(name)
+  return intervalOf(/^seg\.(\d{6,10})-(\d{6,10})$/.exec(name))
+}
+
+/** Interval of a roll-up's file name, undefined if it is none (temporary files too). */
+export function parseRollUpFileName(name: string): SequenceInterval | undefined {
+  return intervalOf(/^roll\.(\d{6,10})-(\d{6,10})$/.exec(name))
+}
+
+function intervalOf(match: RegExpExecArray | null): SequenceInterval | undefined {
   if (match === null) return undefined
   const interval = { low: Number(match[1]), high: Number(match[2]) }
   return interval.low <= interval.high ? interval : undefined

@@ -13,6 +13,7 @@ export const WAL_FRAME_VERSION = 1
 export const SEGMENT_VERSION = 1
 export const COUNTERS_VERSION = 1
 export const CONTROL_VERSION = 1
+export const ROLL_UP_VERSION = 1
 
 /** Magic numbers, u32 little-endian: the four letters stand in file order. */
 export const DICTIONARY_MAGIC = magicOf('KRDC')
@@ -22,6 +23,8 @@ export const WAL_FRAME_MAGIC = magicOf('KRWF')
 export const SEGMENT_MAGIC = magicOf('KRSG')
 export const COUNTERS_MAGIC = magicOf('KRCN')
 export const SEGMENT_FOOTER_MAGIC = magicOf('KRSF')
+export const ROLL_UP_MAGIC = magicOf('KRRU')
+export const ROLL_UP_BLOCK_MAGIC = magicOf('KRRB')
 
 /** Codecs of a duration page: bits 0-3 of a chunk's codec byte. */
 export const DURATION_CODEC_PFOR = 0
