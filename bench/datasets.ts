@@ -18,6 +18,7 @@ export type RowColumns = Parameters<DatabaseWriter['append']>[0]
 
 export const DAY_US = 86_400e6
 export const DAY_START_US = Date.UTC(2026, 0, 1) * 1000
+export const DATA_SET_NAME = /^([ABC])(?:(?<!A)(\d+)k)?$/
 const BATCH_ROWS = 32_768
 const SEEDS = { A: 1, B: 2, C: 3 }
 
@@ -49,11 +50,13 @@ export interface DataSet {
   batches(rows: number): Generator<RowColumns>
 }
 
-/** @param functions of B and C (default 3000) */
-export function dataSet(name: string, functions = 3000): DataSet {
-  if (name === 'A') return dataSetA()
-  if (name === 'B') return dataSetB(functions)
-  if (name === 'C') return dataSetC(functions)
+/** @param name A, B or C; B20k is B with 20,000 functions instead of 3000 */
+export function dataSet(name: string): DataSet {
+  const [, letter, thousands = '3'] = DATA_SET_NAME.exec(name) ?? []
+  const functions = 1000 * Number(thousands)
+  if (letter === 'A') return dataSetA()
+  if (letter === 'B') return dataSetB(functions)
+  if (letter === 'C') return dataSetC(functions)
   throw new RangeError(`there is no data set ${name}`)
 }
 

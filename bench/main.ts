@@ -4,6 +4,7 @@
  */
 import os from 'node:os'
 import { parseArgs } from 'node:util'
+import { DATA_SET_NAME } from './datasets.ts'
 import { printTable } from './harness/report.ts'
 import { benchResult, writeResult } from './harness/result.ts'
 import type { Suite, SuiteOptions } from './harness/suite.ts'
@@ -14,6 +15,7 @@ const SUITES: Record<string, () => Promise<Suite>> = {
   ingest: async () => (await import('./ingest.ts')).ingestSuite,
   storage: async () => (await import('./storage.ts')).storageSuite,
   query: async () => (await import('./query.ts')).querySuite,
+  scale: async () => (await import('./scale.ts')).scaleSuite,
   service: async () => (await import('./service.ts')).serviceSuite,
   soak: async () => (await import('./soak.ts')).soakSuite,
 }
@@ -25,16 +27,17 @@ Suites
   ingest    rows per second into the database
   storage   bytes a row takes, everything counted
   query     how long questions take
+  scale     how long they take as rows and functions grow: 10M, 100M, 1G rows
   service   what capturing costs a web service under load
   soak      whether memory grows over very many calls
 
 Options
   --json FILE      write the result there, too; in a folder it is named after date and suite
   --rows N[,N]     rows of the database, such as 100k,10M (default: the suite's own)
-  --sets A[,B]     data sets, of A, B and C (ingest, storage; default all)
+  --sets A[,B]     data sets, of A, B and C; B20k: B with 20,000 functions (ingest, storage, scale)
   --calls N        calls to make (soak: 200M)
   --rounds N       how often everything is measured (capture: 200, ingest: 3, service: 6)
-  --seconds N      how long one question is asked of one contender, or load lasts (query, service: 3)
+  --seconds N      how long one question is asked of one contender, or load lasts (query, service: 3, scale: 1)
   --skip WHO[,..]  contenders to leave out
   --dir FOLDER     where data is written (default: the system's temporary folder)
   --help
@@ -104,7 +107,7 @@ function list(text: string | undefined): string[] | undefined {
 }
 
 function setName(text: string): string {
-  if (!['A', 'B', 'C'].includes(text)) throw new UsageError(`There is no data set ${text}.`)
+  if (!DATA_SET_NAME.test(text)) throw new UsageError(`There is no data set ${text}.`)
   return text
 }
 

@@ -7,6 +7,12 @@ import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import os from 'node:os'
 import { join } from 'node:path'
 
+const MODULE_FOLDERS = [
+  '../../node_modules',
+  '../peers/node_modules',
+  '../peers/clickhouse/node_modules',
+]
+
 /** One figure. Percentiles are over its `n` samples, in its unit. */
 export interface BenchRow {
   name: string // who/what: kronicler, a peer, or limit; what it did
@@ -102,7 +108,7 @@ function commit(): string {
 
 /** Of the project's own packages, or of those in bench/peers; undefined: not installed. */
 function versionOf(name: string): string | undefined {
-  for (const folder of ['../../node_modules', '../peers/node_modules']) {
+  for (const folder of MODULE_FOLDERS) {
     const manifest = new URL(`${folder}/${name}/package.json`, import.meta.url)
     if (!existsSync(manifest)) continue
     return (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version

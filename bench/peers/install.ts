@@ -9,7 +9,7 @@ import { progress } from '../harness/report.ts'
 
 const TIMEOUT_MS = 300_000
 
-let failure: string | undefined
+const failures = new Map<string, string>()
 
 /**
  * Does nothing if they are there, and tries once.
@@ -17,30 +17,42 @@ let failure: string | undefined
  * @returns why it was not possible; undefined: they are there
  */
 export function installPeers(): string | undefined {
-  if (isInstalled()) return undefined
-  return (failure ??= install())
+  return ensure('.', 'bench:peers')
 }
 
-function install(): string | undefined {
-  progress('installing the packages of bench/peers')
-  const { error, status, stderr } = spawnSync('npm', ['run', 'bench:peers'], {
+/** The same for ClickHouse. It has no lock file: of its packages for other systems some are in no registry. */
+export function installClickhouse(): string | undefined {
+  return ensure('clickhouse', 'bench:clickhouse')
+}
+
+function ensure(folder: string, script: string): string | undefined {
+  if (isInstalled(folder)) return undefined
+  const failure = failures.get(folder) ?? install(folder, script)
+  if (failure !== undefined) failures.set(folder, failure)
+  return failure
+}
+
+function install(folder: string, script: string): string | undefined {
+  progress(`npm run ${script}`)
+  const { error, status, stderr } = spawnSync('npm', ['run', script], {
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
     encoding: 'utf8',
     shell: process.platform === 'win32', // where npm is a script
     stdio: ['ignore', 'ignore', 'pipe'],
     timeout: TIMEOUT_MS,
   })
-  if (status === 0 && isInstalled()) return undefined
+  if (status === 0 && isInstalled(folder)) return undefined
   const line = stderr.split('\n').find((text) => /^npm (error|ERR!) code/.test(text))
-  return `npm run bench:peers failed: ${error?.message ?? line ?? `exit code ${status}`}`
+  return `npm run ${script} failed: ${error?.message ?? line ?? `exit code ${status}`}`
 }
 
 /** In the versions of package.json. */
-function isInstalled(): boolean {
-  const { dependencies } = manifest('.') as { dependencies: Record<string, string> }
+function isInstalled(folder: string): boolean {
+  const { dependencies } = manifest(folder) as { dependencies: Record<string, string> }
   return Object.entries(dependencies).every(([name, version]) => {
     try {
-      return (manifest(`node_modules/${name}`) as { version: string }).version === version
+      const path = `${folder}/node_modules/${name}`
+      return (manifest(path) as { version: string }).version === version
     } catch {
       return false // not there
     }

@@ -118,6 +118,19 @@ async function questions(connection: DuckDBConnection): Promise<Omit<StoreReader
   const top = await prepare('select * from calls order by duration_ns desc limit $1')
   const tail = await prepare('select * from calls order by start_us desc limit $1')
   const count = await prepare(`select count(*) from calls where ${IN_RANGE}`)
+  const series = await prepare(
+    `select (start_us - $1::bigint) // $4::bigint, count(*), avg(duration_ns), quantile_cont(duration_ns, [0.5, 0.99])
+     from calls where ${IN_RANGE} and function_id = $3::bigint group by 1`,
+  )
+  const heatmap = await prepare(
+    `select (start_us - $1::bigint) // $4::bigint, floor(8 * log2(duration_ns + 1)), count(*)
+     from calls where ${IN_RANGE} and function_id = $3::bigint group by 1, 2`,
+  )
+  const longerThan = await prepare('select count(*) from calls where duration_ns > $1::bigint')
+  const rowAt = await prepare('select * from calls where rowid = $1::bigint')
+  const rowCount = Number(
+    (await connection.runAndReadAll('select count(*) from calls')).getRows()[0]![0],
+  )
   return {
     async oneFunction(functionId, range) {
       const rows =
@@ -134,7 +147,29 @@ async function questions(connection: DuckDBConnection): Promise<Omit<StoreReader
     top: async (limit) => (await top(BigInt(limit))).map((row) => Number(row[2])),
     tail: async (limit) => (await tail(BigInt(limit))).map((row) => Number(row[1])).reverse(),
     count: async (range) => Number((await count(...bounds(range)))[0]![0]),
+    async series(functionId, range, buckets) {
+      const rows = await series(...bounds(range), BigInt(functionId), stepOf(range, buckets))
+      const calls = new Array<number>(buckets).fill(0)
+      for (const [bucket, count] of rows) calls[Number(bucket)] = Number(count)
+      return calls
+    },
+    async heatmap(functionId, range, buckets) {
+      const cells = await heatmap(...bounds(range), BigInt(functionId), stepOf(range, buckets))
+      return cells.reduce((sum, [, , calls]) => sum + Number(calls), 0)
+    },
+    longerThan: async (durationNs) => Number((await longerThan(BigInt(durationNs)))[0]![0]),
+    async exactQuantile(share) {
+      const sql = `select quantile_cont(duration_ns, ${share}) from calls`
+      return Number((await connection.runAndReadAll(sql)).getRows()[0]![0])
+    },
+    rowKeys: async (count, random) =>
+      Array.from({ length: count }, () => BigInt(random.below(rowCount))),
+    row: async (key) => Number((await rowAt(key as bigint))[0]![2]),
   }
+}
+
+function stepOf({ fromUs, toUs }: Range, buckets: number): bigint {
+  return BigInt(Math.ceil((toUs - fromUs) / buckets))
 }
 
 function bounds({ fromUs, toUs }: Range): [bigint, bigint] {

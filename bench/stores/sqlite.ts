@@ -92,6 +92,9 @@ function questions(database: Database.Database): Omit<StoreReader, 'close'> {
   const top = prepare('select * from calls order by duration_ns desc limit ?')
   const tail = prepare('select * from calls order by start_us desc limit ?')
   const count = prepare(`select count(*) from calls where ${IN_RANGE}`)
+  const longerThan = prepare('select count(*) from calls where duration_ns > ?')
+  const rowAt = prepare('select * from calls where rowid = ?')
+  const last = (prepare('select max(rowid) from calls').get() as number[])[0]!
   return {
     async oneFunction(functionId, range) {
       const row =
@@ -111,6 +114,9 @@ function questions(database: Database.Database): Omit<StoreReader, 'close'> {
     top: async (limit) => (top.all(limit) as number[][]).map((row) => row[2]!),
     tail: async (limit) => (tail.all(limit) as number[][]).map((row) => row[1]!).reverse(),
     count: async (range) => (count.get(...bounds(range)) as number[])[0]!,
+    longerThan: async (durationNs) => (longerThan.get(durationNs) as number[])[0]!,
+    rowKeys: async (count, random) => Array.from({ length: count }, () => 1 + random.below(last)),
+    row: async (key) => (rowAt.get(key as number) as number[])[2]!,
   }
 }
 

@@ -1,10 +1,11 @@
 /**
  * @module bench/stores/store
- * A database that holds calls, as ingest, storage and query use it.
+ * A database that holds calls, as ingest, storage, query and scale use it.
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { DataSet, RowColumns } from '../datasets.ts'
+import type { Random } from '../harness/random.ts'
 
 export interface Store {
   who: string
@@ -48,6 +49,19 @@ export interface StoreReader {
   /** Starts of the latest calls in µs, ascending. */
   tail(limit: number): Promise<number[]>
   count(range: Range): Promise<number>
+  // Questions that not every database is asked; one without an answer is told as not measured.
+  /** Calls of one function in each of `buckets` equal parts of a range, with mean, p50 and p99. */
+  series?(functionId: number, range: Range, buckets: number): Promise<number[]>
+  /** Calls of one function by part of the range and by logarithm of the duration. @returns all of them together */
+  heatmap?(functionId: number, range: Range, buckets: number): Promise<number>
+  /** Calls that took longer. */
+  longerThan?(durationNs: number): Promise<number>
+  /** Of the durations of all calls, not of a histogram. */
+  exactQuantile?(share: number): Promise<number>
+  /** Keys of random rows. */
+  rowKeys?(count: number, random: Random): Promise<readonly unknown[]>
+  /** One row, by its key. @returns its duration */
+  row?(key: unknown): Promise<number>
   close(): Promise<void>
 }
 

@@ -1,0 +1,30 @@
+/**
+ * @module bench/scale/reader
+ * A program that only reads: opens a database, asks questions of every kind for some seconds, and prints the most
+ * memory that it had resident, in bytes. Run by node itself, so that nothing but the program takes memory.
+ *
+ *   node reader.mjs <directory> '["some.function", "another"]'
+ */
+import { openDatabase } from 'kronicler/database'
+
+const QUESTIONS_MS = 4000
+
+const [, , directory = '', names = '[]'] = process.argv
+/** @type {string[]} */
+const functions = JSON.parse(names)
+
+const database = await openDatabase(directory)
+const { firstStartMs, lastStartMs } = await database.stats()
+const start = performance.now()
+for (let i = 0; performance.now() - start < QUESTIONS_MS; i++) {
+  const name = functions[(i * 7919) % functions.length]
+  const length = (lastStartMs - firstStartMs) / (1 + ((i * 31) % 100))
+  const from = firstStartMs + (lastStartMs - firstStartMs - length) * ((i % 17) / 17)
+  const range = { from, to: from + length }
+  await database.stats({ function: name, ...range })
+  await database.functions(range)
+  await database.slowest({ function: name, limit: 100, ...range })
+  await database.tail(100)
+}
+await database.close()
+console.log(process.resourceUsage().maxRSS * 1024)
