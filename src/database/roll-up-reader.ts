@@ -8,9 +8,10 @@ import type { Area } from './arena.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
-  type ChunkDetails,
   type ChunkSource,
+  type DecodedDetails,
   type LoadedDurations,
+  type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from './file.ts'
 import type { SequenceInterval } from './format/directory.ts'
@@ -126,7 +127,15 @@ export class RollUpReader implements ChunkSource {
     throw withoutRows()
   }
 
-  detailsOf(_chunk: number): ChunkDetails {
+  detailsOf(_chunk: number): DecodedDetails {
+    throw withoutRows()
+  }
+
+  detailsOfRows(_chunk: number): DecodedDetails {
+    throw withoutRows()
+  }
+
+  attributesOf(_chunk: number): RowAttributes {
     throw withoutRows()
   }
 
