@@ -19,8 +19,6 @@ export type { DecodedDetails, RowAttributes }
 
 export const NO_DETAILS: DecodedDetails = { contexts: undefined, childrenNs: undefined }
 
-export const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
-
 export interface ChunkSource {
   readonly path: string
 
@@ -63,7 +61,7 @@ export interface ChunkSource {
     rows: ArrayLike<number>,
     durationsNs: ArrayLike<number>,
   ): DecodedDetails | undefined
-  /** What is decoded is decoded when a row is asked for, and then of as few rows as can be. */
+  /** Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none. */
   attributesOf(chunk: number): RowAttributes | undefined
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */

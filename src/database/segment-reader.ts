@@ -8,7 +8,6 @@ import type { Area } from './arena.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
-  NO_ATTRIBUTES,
   NO_DETAILS,
   type ChunkSource,
   type DecodedDetails,
@@ -16,6 +15,7 @@ import {
   type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from './file.ts'
+import { NO_ATTRIBUTES } from './format/attribute-blocks.ts'
 import type { SequenceInterval } from './format/directory.ts'
 import type { FileBytes } from './format/file-bytes.ts'
 import {

@@ -3,11 +3,11 @@
  * The rows of a log that is not sealed yet, put in the order of a segment: by function, weight and start, in chunks.
  * There are no summaries; the rows are at hand.
  */
+import type { JsonValue } from '../types.ts'
 import { clusterRows } from './cluster-rows.ts'
 import type { Area } from './arena.ts'
 import type { CallSummary } from './call-totals.ts'
 import {
-  NO_ATTRIBUTES,
   NO_DETAILS,
   firstChunksOf,
   type ChunkSource,
@@ -15,6 +15,8 @@ import {
   type LoadedDurations,
   type RowAttributes,
 } from './chunk-source.ts'
+import { NO_ATTRIBUTES } from './format/attribute-blocks.ts'
+import { matchTexts } from './format/attribute-match.ts'
 import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
 import { LONG_DURATION_NS, type RowColumns, type RowDetails } from './format/rows.ts'
 import type { ReaderContext } from './reader-context.ts'
@@ -247,6 +249,10 @@ class WalAttributes implements RowAttributes {
   get(row: number): Uint8Array | undefined {
     const arrival = this.#arrivals[row]
     return arrival === undefined ? undefined : this.#texts.get(arrival)
+  }
+
+  match(key: string, value: JsonValue): Uint16Array {
+    return matchTexts(this, key, value)
   }
 
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {

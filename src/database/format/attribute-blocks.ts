@@ -15,7 +15,9 @@
  */
 import { deflateRawSync, inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
+import type { JsonValue } from '../../types.ts'
 import type { Kernels } from '../kernels/kernels.ts'
+import { matchTexts } from './attribute-match.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
 import { MAX_ATTRIBUTES_SIZE_BYTES } from './rows.ts'
@@ -25,6 +27,15 @@ import { BLOCK_CODEC_DEFLATE, BLOCK_CODEC_STORED } from './versions.ts'
 /** Attributes by row of a chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
 export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]> {
   get(row: number): Uint8Array | undefined
+  /** Rows, ascending, whose attribute `key` is this value; see attribute-match.ts. */
+  match(key: string, value: JsonValue): Uint16Array
+}
+
+/** Of a chunk without any. */
+export const NO_ATTRIBUTES: RowAttributes = {
+  get: () => undefined,
+  match: () => new Uint16Array(0),
+  [Symbol.iterator]: () => [][Symbol.iterator](),
 }
 
 /** Attributes that stand in the kernels' memory. */
@@ -175,6 +186,10 @@ export class AttributeBlocks implements RowAttributes {
       const rows = this.#rowsOf(block)
       if (rows !== undefined) yield* rows
     }
+  }
+
+  match(key: string, value: JsonValue): Uint16Array {
+    return matchTexts(this, key, value)
   }
 
   #rowsOf(block: Block): Map<number, Uint8Array> | undefined {

@@ -18,6 +18,7 @@ import { pforMaxBytes } from '../kernels/sizes.ts'
 import {
   AttributeBlocks,
   blocksBound,
+  NO_ATTRIBUTES,
   writeBlocks,
   type Guard,
   type PackedBlock,
@@ -58,8 +59,6 @@ export interface DecodedDetails {
   contexts: Uint32Array | undefined // see call-context.ts; undefined: all 0
   childrenNs: Float64Array | undefined // undefined: all 0
 }
-
-const NO_ATTRIBUTES: RowAttributes = new Map<number, Uint8Array>()
 
 /** Bytes that `encodeDetailsPage` may write. */
 export function detailsPageBound({
