@@ -3,6 +3,7 @@
  * The database by itself: ask about recorded calls, or store measurements of your own.
  */
 export { DatabaseWriter } from './database/database-writer.ts'
+export type { PoolStats } from './database/buffer-pool.ts'
 export type { CallInput } from './database/call-input.ts'
 export type { DatabaseWriterOptions } from './database/database-writer.ts'
 export type { RowColumns, RowDetails } from './database/format/rows.ts'

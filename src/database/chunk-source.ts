@@ -42,10 +42,13 @@ export interface ChunkSource {
   groupLastUs(group: number): number
   groupWeight(group: number): number // weights[firstChunks[group]]
 
-  /** Addresses of sparse histograms in the kernels' memory; 0: none, then the sums are missing, too. */
-  readonly chunkHistograms: Uint32Array
-  readonly groupHistograms: Uint32Array
-  // Of rows, each counted once whatever its weight.
+  /**
+   * Address of a sparse histogram in the kernels' memory, until something else is loaded unless its holder is known to the
+   * buffer pool. 0: there is none, or it is damaged and that was reported; then go one step down.
+   */
+  chunkHistogram(chunk: number): number
+  groupHistogram(group: number): number
+  // Of rows, each counted once whatever its weight; asked for only if there is a histogram.
   chunkSummary(chunk: number, into: CallSummary): void
   groupSummary(group: number, into: CallSummary): void
 

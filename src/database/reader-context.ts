@@ -4,8 +4,8 @@
  */
 import { CorruptionError } from '../errors.ts'
 import { Arena, type Area } from './arena.ts'
+import { BufferPool } from './buffer-pool.ts'
 import type { LoadedDurations, RowAttributes } from './chunk-source.ts'
-import { ExtentCache } from './extent-cache.ts'
 import { FaultLog, type FaultListener } from './fault-log.ts'
 import { readAt, type FileLayer } from './file.ts'
 import type { FileBytes } from './format/file-bytes.ts'
@@ -16,7 +16,7 @@ export class ReaderContext {
   readonly files: FileLayer
   readonly kernels: Kernels
   readonly arena: Arena
-  readonly cache: ExtentCache
+  readonly pool: BufferPool
   readonly faults: FaultLog
 
   // Decoded columns of the chunk that was loaded last, in the kernels' memory.
@@ -32,7 +32,7 @@ export class ReaderContext {
   loadedAttributes: { key: number; value: RowAttributes } | undefined
 
   #input: Area
-  #nextId = 0
+  #nextKey = 0
 
   constructor(
     files: FileLayer,
@@ -43,7 +43,7 @@ export class ReaderContext {
     this.files = files
     this.kernels = kernels
     this.arena = new Arena(kernels)
-    this.cache = new ExtentCache(cacheSizeBytes)
+    this.pool = new BufferPool(kernels, this.arena, cacheSizeBytes)
     this.faults = new FaultLog(onFault)
     this.durations = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))
@@ -52,9 +52,11 @@ export class ReaderContext {
     this.#input = this.arena.take(1 << 17)
   }
 
-  /** A number for a file, unlike those of all other files of this database. */
-  nextId(): number {
-    return this.#nextId++
+  /** The first of `count` numbers that nothing else of this database has: keys of extents and of chunks. */
+  takeKeys(count: number): number {
+    const first = this.#nextKey
+    this.#nextKey += count
+    return first
   }
 
   /**

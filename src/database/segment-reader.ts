@@ -1,10 +1,10 @@
 /**
  * @module database/segment-reader
- * One sealed segment. Its directory and its histograms stay in memory; pages are read when a question needs them,
- * an extent at a time, and every extent's checksum is verified when it is read.
+ * One sealed segment. Its directory stays in memory; pages and histograms are read when a question needs them, an extent
+ * at a time, into the buffer pool, and every extent's checksum is verified when it is read.
  */
 import { CorruptionError } from '../errors.ts'
-import type { Area } from './arena.ts'
+import { MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
@@ -41,21 +41,26 @@ import {
   SEGMENT_HEADER_SIZE_BYTES,
   decodeSegmentFooter,
   decodeSegmentHeader,
-  type Region,
   type SegmentHeader,
 } from './format/segment-header.ts'
-import type { ReaderContext } from './reader-context.ts'
+import { attempt, type ReaderContext } from './reader-context.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
-const IDS = 2 ** 32
 const WORD = 2 ** 32
+const NO_TOTAL = -1
 
-/** Regions with pages, for the keys of the extent cache. */
-const DURATIONS = 0
-const STARTS = 1
-const ERRORS = 2
-const DETAILS = 3
-const REGIONS = 4
+const NO_EXTENTS: Extents = {
+  count: 0,
+  offsets: new Float64Array(1),
+  checksums: new Uint32Array(0),
+  pageExtent: new Uint32Array(0),
+}
+
+/** A region of pages in the file, and how the buffer pool knows its extents. */
+interface PagedRegion {
+  extents: Extents
+  firstKey: number // of extent 0; the others follow
+}
 
 /** Of all segments without details: one for each chunk of the largest. */
 let ones = new Uint32Array(0)
@@ -77,15 +82,18 @@ export class SegmentReader implements ChunkSource {
   readonly hasDetails: Uint8Array
   readonly groupCount: number
   readonly firstChunks: Uint32Array
-  readonly chunkHistograms: Uint32Array
-  readonly groupHistograms: Uint32Array
 
   readonly #context: ReaderContext
   readonly #descriptor: number
   readonly #directory: SegmentDirectory
-  readonly #histograms: Area
+  readonly #durations: PagedRegion
+  readonly #starts: PagedRegion
+  readonly #errors: PagedRegion
+  readonly #histograms: PagedRegion
+  readonly #details: PagedRegion
+  readonly #totalOfGroup: Int32Array // number of the group's own histogram; NO_TOTAL: it has one chunk, or none
   readonly #totals: CallSummaries
-  readonly #id: number
+  readonly #firstChunkKey: number // of what is decoded of chunk 0
 
   /**
    * @param interval of the file's name
@@ -95,7 +103,6 @@ export class SegmentReader implements ChunkSource {
   constructor(context: ReaderContext, path: string, interval: SequenceInterval) {
     this.path = path
     this.#context = context
-    this.#id = context.nextId()
     this.#descriptor = context.files.open(path, 'r')
     try {
       const { sizeBytes } = context.files.fstat(this.#descriptor)
@@ -123,14 +130,19 @@ export class SegmentReader implements ChunkSource {
           : Uint8Array.from(directory.details.pageSizes, (sizeBytes) => (sizeBytes > 0 ? 1 : 0))
       this.firstChunks = firstChunksOf(directory.functionIds, this.weights)
       this.groupCount = this.firstChunks.length - 1
-      this.#histograms = this.#loadHistograms(footer.histograms)
     } catch (error) {
       context.files.close(this.#descriptor)
       throw error
     }
-    this.chunkHistograms = new Uint32Array(this.chunkCount)
-    this.groupHistograms = new Uint32Array(this.groupCount)
-    this.#placeHistograms(this.#directory)
+    const { detailsExtents, durationExtents, errorExtents, histogramExtents, startExtents } =
+      this.#directory
+    this.#durations = this.#paged(durationExtents)
+    this.#starts = this.#paged(startExtents)
+    this.#errors = this.#paged(errorExtents)
+    this.#histograms = this.#paged(histogramExtents)
+    this.#details = this.#paged(detailsExtents ?? NO_EXTENTS)
+    this.#firstChunkKey = context.takeKeys(this.chunkCount)
+    this.#totalOfGroup = this.#numberTotals()
     this.#totals = this.#addUpGroups()
   }
 
@@ -164,18 +176,31 @@ export class SegmentReader implements ChunkSource {
     into.lastUs = this.maxStartsUs[chunk]!
   }
 
+  chunkHistogram(chunk: number): number {
+    if (this.#directory.histogramSizes[chunk] === 0) return 0
+    return this.#histogram(chunk, this.#directory.histogramOffsets[chunk]!)
+  }
+
+  groupHistogram(group: number): number {
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) {
+      // a group of one chunk has the chunk's
+      return this.chunkHistogram(this.firstChunks[group]!)
+    }
+    return this.#histogram(this.chunkCount + total, this.#directory.totalHistogramOffsets[total]!)
+  }
+
   durationsOf(chunk: number): LoadedDurations | undefined {
     const context = this.#context
-    const key = this.#id * IDS + chunk
+    const key = this.#firstChunkKey + chunk
     if (context.loadedDurations?.key === key) return context.loadedDurations.value
-    const { durationExtents, durationOffsets, durationSizes } = this.#directory
-    return this.#decode(() => {
-      context.loadedDurations = undefined
-      const offset = durationOffsets[chunk]!
-      const page = this.#page(DURATIONS, durationExtents, chunk, offset, durationSizes[chunk]!)
-      const pointer = context.durations
-      const longs = decodeDurationPage(page, this.#shapeOf(chunk), pointer)
-      const value = { pointer, longs }
+    const { durationOffsets, durationSizes } = this.#directory
+    context.loadedDurations = undefined
+    const offset = durationOffsets[chunk]!
+    const pointer = context.durations
+    const shape = this.#shapeOf(chunk)
+    return this.#decodePage(this.#durations, chunk, offset, durationSizes[chunk]!, (page) => {
+      const value = { pointer, longs: decodeDurationPage(page, shape, pointer) }
       context.loadedDurations = { key, value }
       return value
     })
@@ -183,30 +208,30 @@ export class SegmentReader implements ChunkSource {
 
   startsOf(chunk: number): Float64Array | undefined {
     const context = this.#context
-    const key = this.#id * IDS + chunk
+    const { gaps, starts } = context
+    const key = this.#firstChunkKey + chunk
     if (context.loadedStarts !== key) {
-      const { startExtents, startOffsets, startSizes } = this.#directory
-      const loaded = this.#decode(() => {
-        context.loadedStarts = undefined
-        const offset = startOffsets[chunk]!
-        const page = this.#page(STARTS, startExtents, chunk, offset, startSizes[chunk]!)
-        decodeStartPage(page, this.#shapeOf(chunk), context.starts, context.gaps)
-        context.loadedStarts = key
+      const { startOffsets, startSizes } = this.#directory
+      context.loadedStarts = undefined
+      const offset = startOffsets[chunk]!
+      const shape = this.#shapeOf(chunk)
+      const loaded = this.#decodePage(this.#starts, chunk, offset, startSizes[chunk]!, (page) => {
+        decodeStartPage(page, shape, starts, gaps)
         return true
       })
       if (loaded === undefined) return undefined
+      context.loadedStarts = key
     }
-    const first = context.starts / 8
-    return context.kernels.f64.subarray(first, first + this.rowCounts[chunk]!)
+    return context.kernels.f64.subarray(starts / 8, starts / 8 + this.rowCounts[chunk]!)
   }
 
   errorsOf(chunk: number): ErrorRows | undefined {
     if (this.errorCounts[chunk] === 0) return NO_ERRORS
-    const { errorExtents, errorOffsets, errorSizes } = this.#directory
-    return this.#decode(() => {
-      const page = this.#page(ERRORS, errorExtents, chunk, errorOffsets[chunk]!, errorSizes[chunk]!)
-      return decodeErrorPage(page, this.#shapeOf(chunk))
-    })
+    const { errorOffsets, errorSizes } = this.#directory
+    const shape = this.#shapeOf(chunk)
+    return this.#decodePage(this.#errors, chunk, errorOffsets[chunk]!, errorSizes[chunk]!, (page) =>
+      decodeErrorPage(page, shape),
+    )
   }
 
   childrenSumNs(chunk: number): number {
@@ -219,19 +244,17 @@ export class SegmentReader implements ChunkSource {
     if (this.hasDetails[chunk] === 0) return NO_DETAILS
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
-    return this.#decode(() => {
-      const page = this.#detailsPage(chunk)
-      return decodeDetailsPage(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps)
-    })
+    return this.#decodeDetails(chunk, (page) =>
+      decodeDetailsPage(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps),
+    )
   }
 
   childrenOf(chunk: number): Float64Array | undefined {
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
-    return this.#decode(() => {
-      const page = this.#detailsPage(chunk)
-      return decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps)
-    })
+    return this.#decodeDetails(chunk, (page) =>
+      decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps),
+    )
   }
 
   detailsOfRows(
@@ -240,20 +263,18 @@ export class SegmentReader implements ChunkSource {
     durationsNs: ArrayLike<number>,
   ): DecodedDetails | undefined {
     if (this.hasDetails[chunk] === 0) return NO_DETAILS
-    return this.#decode(() => {
-      const page = this.#detailsPage(chunk)
-      const rowCount = this.rowCounts[chunk]!
-      return decodeDetailsOfRows(page, rowCount, rows, durationsNs, this.#context.gaps)
-    })
+    const rowCount = this.rowCounts[chunk]!
+    return this.#decodeDetails(chunk, (page) =>
+      decodeDetailsOfRows(page, rowCount, rows, durationsNs, this.#context.gaps),
+    )
   }
 
   attributesOf(chunk: number): RowAttributes | undefined {
     if (this.hasDetails[chunk] === 0) return NO_ATTRIBUTES
     const context = this.#context
-    const key = this.#id * IDS + chunk
+    const key = this.#firstChunkKey + chunk
     if (context.loadedAttributes?.key === key) return context.loadedAttributes.value
-    return this.#decode(() => {
-      const page = this.#detailsPage(chunk)
+    return this.#decodeDetails(chunk, (page) => {
       const value = openAttributes(page, this.rowCounts[chunk]!, (decode) => this.#decode(decode))
       context.loadedAttributes = { key, value }
       return value
@@ -265,13 +286,11 @@ export class SegmentReader implements ChunkSource {
   }
 
   close(): void {
-    const { arena, cache, files } = this.#context
-    arena.give(this.#histograms)
-    const { durationExtents, startExtents, errorExtents, detailsExtents } = this.#directory
-    ;[durationExtents, startExtents, errorExtents, detailsExtents].forEach((extents, region) => {
-      const count = extents?.count ?? 0
-      for (let extent = 0; extent < count; extent++) cache.delete(this.#cacheKey(region, extent))
-    })
+    const { files, pool } = this.#context
+    const regions = [this.#durations, this.#starts, this.#errors, this.#histograms, this.#details]
+    for (const { extents, firstKey } of regions) {
+      for (let extent = 0; extent < extents.count; extent++) pool.delete(firstKey + extent)
+    }
     files.close(this.#descriptor)
   }
 
@@ -300,50 +319,16 @@ export class SegmentReader implements ChunkSource {
     return this.#context.read(this.#descriptor, this.path, offset, sizeBytes)
   }
 
-  /** The H region as it stands in the file. */
-  #loadHistograms({ offset, sizeBytes }: Region): Area {
-    const { arena, files, kernels } = this.#context
-    const area = arena.take(sizeBytes)
-    const count = readAt(files, this.#descriptor, kernels.u8, area.pointer, sizeBytes, offset)
-    // what could not be read fails its checksum
-    kernels.u8.fill(0, area.pointer + count, area.pointer + sizeBytes)
-    return area
+  #paged(extents: Extents): PagedRegion {
+    return { extents, firstKey: this.#context.takeKeys(extents.count) }
   }
 
-  /** Addresses of the histograms whose extent is sound. Chunks without one are decoded instead. */
-  #placeHistograms(directory: SegmentDirectory): void {
-    const { histogramExtents: extents } = directory
-    const base = this.#histograms.pointer - extents.offsets[0]!
-    const sound = this.#verifyHistograms(extents)
-    for (let chunk = 0; chunk < this.chunkCount; chunk++) {
-      if (directory.histogramSizes[chunk] === 0 || !sound[extents.pageExtent[chunk]!]) continue
-      this.chunkHistograms[chunk] = base + directory.histogramOffsets[chunk]!
-    }
+  #numberTotals(): Int32Array {
+    const totalOfGroup = new Int32Array(this.groupCount).fill(NO_TOTAL)
     for (let group = 0, total = 0; group < this.groupCount; group++) {
-      const chunk = this.firstChunks[group]!
-      if (this.firstChunks[group + 1]! - chunk === 1) {
-        this.groupHistograms[group] = this.chunkHistograms[chunk]!
-        continue
-      }
-      if (sound[extents.pageExtent[this.chunkCount + total]!]) {
-        this.groupHistograms[group] = base + directory.totalHistogramOffsets[total]!
-      }
-      total++
+      if (this.firstChunks[group + 1]! - this.firstChunks[group]! > 1) totalOfGroup[group] = total++
     }
-  }
-
-  #verifyHistograms(extents: Extents): boolean[] {
-    const { faults, kernels } = this.#context
-    const base = this.#histograms.pointer - extents.offsets[0]!
-    return Array.from({ length: extents.count }, (_, i) => {
-      const offset = extents.offsets[i]!
-      const sizeBytes = extents.offsets[i + 1]! - offset
-      const sound = kernels.xxh64Low(base + offset, sizeBytes) === extents.checksums[i]
-      if (!sound) {
-        faults.add(new CorruptionError(this.path, offset, 'checksum of histograms does not match'))
-      }
-      return sound
-    })
+    return totalOfGroup
   }
 
   #addUpGroups(): CallSummaries {
@@ -397,50 +382,67 @@ export class SegmentReader implements ChunkSource {
     }
   }
 
-  /** The page of a chunk that has one. */
-  #detailsPage(chunk: number): FileBytes {
-    const { details, detailsExtents } = this.#directory
-    const { pageOffsets, pageSizes } = details!
-    return this.#page(DETAILS, detailsExtents!, chunk, pageOffsets[chunk]!, pageSizes[chunk]!)
+  /** Decodes the details page of a chunk that has one. */
+  #decodeDetails<T>(chunk: number, decode: (page: FileBytes) => T): T | undefined {
+    const { pageOffsets, pageSizes } = this.#directory.details!
+    return this.#decodePage(this.#details, chunk, pageOffsets[chunk]!, pageSizes[chunk]!, decode)
   }
 
-  /** A page in the kernels' memory, its extent verified. */
-  #page(
-    region: number,
-    extents: Extents,
-    chunk: number,
+  /** Runs a decoder on a page where it stands in the buffer pool; damage is reported, or thrown if nobody listens. */
+  #decodePage<T>(
+    region: PagedRegion,
+    page: number,
     offset: number,
     sizeBytes: number,
-  ): FileBytes {
-    const { cache } = this.#context
-    const extent = extents.pageExtent[chunk]!
-    const key = this.#cacheKey(region, extent)
-    const extentOffset = extents.offsets[extent]!
-    let bytes = cache.get(key)
-    if (bytes === undefined) {
-      bytes = this.#readExtent(extents, extent)
-      cache.set(key, bytes)
-    }
-    const begin = offset - extentOffset
-    return this.#context.place(bytes.subarray(begin, begin + sizeBytes), this.path, offset)
+    decode: (page: FileBytes) => T,
+  ): T | undefined {
+    const { kernels, pool } = this.#context
+    return this.#decode(() => {
+      const extent = region.extents.pageExtent[page]!
+      const slot = this.#load(region, extent)
+      pool.pin(slot)
+      try {
+        const pointer = pool.pointerOf(slot) + offset - region.extents.offsets[extent]!
+        return decode({ kernels, pointer, sizeBytes, path: this.path, offset })
+      } finally {
+        pool.unpin(slot)
+      }
+    })
   }
 
-  #readExtent(extents: Extents, extent: number): Uint8Array {
-    const { kernels } = this.#context
-    const offset = extents.offsets[extent]!
-    const sizeBytes = extents.offsets[extent + 1]! - offset
-    const file = this.#read(offset, sizeBytes)
-    if (file.sizeBytes !== sizeBytes) {
-      throw new CorruptionError(this.path, offset + file.sizeBytes, 'the file ends inside a page')
+  /** Address of a histogram; 0 if it is damaged, which is reported. */
+  #histogram(page: number, offset: number): number {
+    const { faults, pool } = this.#context
+    const extent = this.#histograms.extents.pageExtent[page]!
+    const slot = attempt(faults, () => this.#load(this.#histograms, extent))
+    if (slot === undefined) {
+      faults.flush()
+      return 0
     }
-    if (kernels.xxh64Low(file.pointer, sizeBytes) !== extents.checksums[extent]) {
+    return pool.pointerOf(slot) + offset - this.#histograms.extents.offsets[extent]!
+  }
+
+  /** Slot of an extent in the buffer pool. */
+  #load({ extents, firstKey }: PagedRegion, extent: number): number {
+    const { pool } = this.#context
+    const slot = pool.find(firstKey + extent)
+    if (slot !== MISS) return slot
+    const sizeBytes = extents.offsets[extent + 1]! - extents.offsets[extent]!
+    return pool.admit(firstKey + extent, sizeBytes, (pointer) => {
+      this.#readExtent(extents, extent, pointer, sizeBytes)
+    })
+  }
+
+  #readExtent(extents: Extents, extent: number, pointer: number, sizeBytes: number): void {
+    const { files, kernels } = this.#context
+    const offset = extents.offsets[extent]!
+    const count = readAt(files, this.#descriptor, kernels.u8, pointer, sizeBytes, offset)
+    if (count !== sizeBytes) {
+      throw new CorruptionError(this.path, offset + count, 'the file ends inside a page')
+    }
+    if (kernels.xxh64Low(pointer, sizeBytes) !== extents.checksums[extent]) {
       throw new CorruptionError(this.path, offset, 'checksum of a page does not match')
     }
-    return kernels.u8.slice(file.pointer, file.pointer + sizeBytes)
-  }
-
-  #cacheKey(region: number, extent: number): number {
-    return (this.#id * IDS + extent) * REGIONS + region
   }
 }
 

@@ -8,6 +8,7 @@
  * is a double. The histogram stands in the kernels' memory with 32-bit counts of rows. It moves to doubles before they
  * can overflow, and when rows of a third weight come: so rows of weight 1, which is what nearly all are, never do.
  */
+import type { BufferPool } from '../database/buffer-pool.ts'
 import { CallTotals, type CallSummary } from '../database/call-totals.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT, QUANTILE_RELATIVE_ERROR, bucketOf } from '../metrics/histogram.ts'
@@ -61,12 +62,13 @@ export class CallAccumulator extends CallTotals {
   #weightedCalls = 0
   #squaredWeights = 0
 
-  constructor(kernels: Kernels) {
+  /** @param pool where the histograms of summaries stand; undefined if they stay in place */
+  constructor(kernels: Kernels, pool: BufferPool | undefined) {
     super()
     this.#kernels = kernels
     this.#aggregate = kernels.allocate(16)
-    this.#ones = new BucketCounts(kernels)
-    this.#others = new BucketCounts(kernels)
+    this.#ones = new BucketCounts(kernels, pool)
+    this.#others = new BucketCounts(kernels, pool)
   }
 
   override clear(): void {
@@ -89,7 +91,7 @@ export class CallAccumulator extends CallTotals {
    * Adds a node of the summary tree.
    *
    * @param summary   of rows, each counted once
-   * @param histogram address of their sparse histogram; it must stay in place until the next `clear()`
+   * @param histogram address of their sparse histogram
    * @param weight    calls that each of the rows stands for
    */
   addSummary(summary: CallSummary, histogram: number, weight = 1): void {

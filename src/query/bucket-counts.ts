@@ -3,22 +3,26 @@
  * A histogram of rows that is being added up in the kernels' memory: 32-bit counts, and a list of sparse histograms
  * that are merged into them together, which is faster than one by one.
  */
+import type { AddressHolder, BufferPool } from '../database/buffer-pool.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT } from '../metrics/histogram.ts'
 
 const MAX_ROWS = 2 ** 32 - 1
 const LIST_CAPACITY = 4096
 
-export class BucketCounts {
+export class BucketCounts implements AddressHolder {
   /** Of u32[BUCKET_COUNT], without what is listed. */
   readonly pointer: number
   readonly #kernels: Kernels
+  readonly #pool: BufferPool | undefined
   readonly #list: number // u32[LIST_CAPACITY], addresses of sparse histograms still to be merged
   #listed = 0
   #rows = 0 // the listed ones included
 
-  constructor(kernels: Kernels) {
+  /** @param pool where the listed histograms stand; undefined if they stay in place */
+  constructor(kernels: Kernels, pool: BufferPool | undefined) {
     this.#kernels = kernels
+    this.#pool = pool
     this.pointer = kernels.allocate(4 * BUCKET_COUNT)
     this.#list = kernels.allocate(4 * LIST_CAPACITY)
   }
@@ -43,16 +47,17 @@ export class BucketCounts {
     this.#rows += rows
   }
 
-  /** @param histogram address of a sparse histogram of `rows` rows; it must stay in place until it is merged */
+  /** @param histogram address of a sparse histogram of `rows` rows */
   addHistogram(histogram: number, rows: number): void {
     this.#rows += rows
-    if (this.#listed === LIST_CAPACITY) this.#mergeListed()
+    if (this.#listed === LIST_CAPACITY) this.letGo()
+    if (this.#listed === 0) this.#pool?.hold(this)
     this.#kernels.u32[(this.#list >>> 2) + this.#listed++] = histogram
   }
 
   /** u32[BUCKET_COUNT] with everything added, until the kernels' memory grows. */
   counts(): Uint32Array {
-    this.#mergeListed()
+    this.letGo()
     return this.#view()
   }
 
@@ -65,7 +70,8 @@ export class BucketCounts {
     this.clear()
   }
 
-  #mergeListed(): void {
+  /** Merges what is listed. */
+  letGo(): void {
     this.#kernels.histogramMergeMany(this.#list, this.#listed, this.pointer)
     this.#listed = 0
   }

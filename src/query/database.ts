@@ -4,6 +4,7 @@
  * question was asked, also while other processes write. Rows of functions with the same name are one function,
  * whichever process wrote them.
  */
+import type { PoolStats } from '../database/buffer-pool.ts'
 import type {
   CallRow,
   FunctionsQuery,
@@ -66,6 +67,9 @@ export interface Database {
 
   /** Names of all functions that were ever stored, sorted by code unit. */
   functionNames(): Promise<string[]>
+
+  /** How the pages kept in memory serve the questions, since the database was opened. */
+  poolStats(): PoolStats
 
   /** Closes all files. Later questions are rejected with KRONICLER_CLOSED. Closing twice is allowed. */
   close(): Promise<void>

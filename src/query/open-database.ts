@@ -2,6 +2,7 @@
  * @module query/open-database
  * Opens a directory of calls for questions. Reading takes no locks and disturbs no writer.
  */
+import type { PoolStats } from '../database/buffer-pool.ts'
 import type { FaultListener } from '../database/fault-log.ts'
 import type { FileLayer } from '../database/file.ts'
 import { Snapshot } from '../database/snapshot.ts'
@@ -32,7 +33,7 @@ export interface OpenOptions {
    * behind, has the code KRONICLER_TORN and is never thrown.
    */
   onFault?: FaultListener | undefined
-  cacheSizeBytes?: number | undefined // pages kept in memory, encoded (default 32 MiB)
+  cacheSizeBytes?: number | undefined // pages kept in memory, encoded (default 64 MiB)
 }
 
 /**
@@ -65,7 +66,8 @@ class EmbeddedDatabase implements Database {
 
   constructor(snapshot: Snapshot) {
     this.#snapshot = snapshot
-    this.#accumulator = new CallAccumulator(snapshot.context.kernels)
+    const { kernels, pool } = snapshot.context
+    this.#accumulator = new CallAccumulator(kernels, pool)
   }
 
   functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
@@ -166,6 +168,10 @@ class EmbeddedDatabase implements Database {
       this.#snapshot.refresh()
       return this.#snapshot.functionNames().filter((name) => name !== HEALTH_FUNCTION)
     })
+  }
+
+  poolStats(): PoolStats {
+    return this.#snapshot.context.pool.stats
   }
 
   close(): Promise<void> {

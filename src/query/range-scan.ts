@@ -93,8 +93,8 @@ function addGroup(
   const firstUs = source.groupFirstUs(group)
   const lastUs = source.groupLastUs(group)
   if (!overlaps(range, firstUs, lastUs)) return
-  const histogram = source.groupHistograms[group]!
-  if (histogram !== 0 && contains(range, firstUs, lastUs)) {
+  const histogram = contains(range, firstUs, lastUs) ? source.groupHistogram(group) : 0
+  if (histogram !== 0) {
     source.groupSummary(group, part)
     into.addSummary(part, histogram, source.groupWeight(group))
     return
@@ -114,9 +114,9 @@ function addChunk(
   const firstUs = source.minStartsUs[chunk]!
   const lastUs = source.maxStartsUs[chunk]!
   if (!overlaps(range, firstUs, lastUs)) return
-  const histogram = source.chunkHistograms[chunk]!
   const isWhole = contains(range, firstUs, lastUs)
-  if (isWhole && histogram !== 0) {
+  const histogram = isWhole ? source.chunkHistogram(chunk) : 0
+  if (histogram !== 0) {
     source.chunkSummary(chunk, part)
     into.addSummary(part, histogram, source.weights[chunk])
     return

@@ -38,7 +38,7 @@ const quantile = fc.oneof(
 
 /** One accumulator for all runs: clearing it must leave nothing behind. */
 const kernels = loadKernels()
-const accumulator = new CallAccumulator(kernels)
+const accumulator = new CallAccumulator(kernels, undefined)
 const durationsAt = kernels.allocate(4 * 1024)
 const histogramAt = kernels.allocate(4 * BUCKET_COUNT)
 const sparseAt = kernels.allocate(1 << 20)
@@ -166,9 +166,9 @@ function expectDeviation(actual: number, all: readonly number[]): void {
 }
 
 test.each([1, 5])('counts of rows of weight %d leave 32 bits before they overflow', (weight) => {
-  const other = new CallAccumulator(loadFallbackKernels())
+  const other = new CallAccumulator(loadFallbackKernels(), undefined)
   const spilling = loadFallbackKernels()
-  const large = new CallAccumulator(spilling)
+  const large = new CallAccumulator(spilling, undefined)
   const histogram = spilling.allocate(4 * BUCKET_COUNT)
   const sparse = spilling.allocate(65_536)
   const calls = 3_000_000_000
