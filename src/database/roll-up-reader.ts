@@ -42,11 +42,10 @@ export class RollUpReader implements ChunkSource {
   readonly hasDetails: Uint8Array
   readonly groupCount: number
   readonly firstChunks: Uint32Array
-  readonly chunkHistograms: Uint32Array
-  readonly groupHistograms: Uint32Array
 
   readonly #context: ReaderContext
   readonly #area: Area // the file
+  readonly #histograms: Uint32Array // addresses, of chunks
   readonly #summaries: CallSummaries // of chunks
   readonly #totals: CallSummaries // of groups
 
@@ -78,14 +77,13 @@ export class RollUpReader implements ChunkSource {
     this.errorCounts = Uint32Array.from(entries, ({ errors }) => errors)
     this.weights = Uint32Array.from(entries, ({ weight }) => weight)
     this.hasDetails = new Uint8Array(count)
-    this.chunkHistograms = Uint32Array.from(entries, ({ histogram }) => histogram)
+    this.#histograms = Uint32Array.from(entries, ({ histogram }) => histogram)
     this.#summaries = new CallSummaries(count)
     entries.forEach((entry, chunk) => {
       this.#summaries.set(chunk, entry)
     })
     this.firstChunks = firstChunksOf(this.functionIds, this.weights)
     this.groupCount = this.firstChunks.length - 1
-    this.groupHistograms = new Uint32Array(this.groupCount)
     this.#totals = this.#addUpGroups()
   }
 
@@ -99,6 +97,15 @@ export class RollUpReader implements ChunkSource {
 
   groupWeight(group: number): number {
     return this.weights[this.firstChunks[group]!]!
+  }
+
+  chunkHistogram(chunk: number): number {
+    return this.#histograms[chunk]!
+  }
+
+  groupHistogram(group: number): number {
+    const first = this.firstChunks[group]!
+    return this.firstChunks[group + 1]! - first === 1 ? this.#histograms[first]! : 0
   }
 
   groupSummary(group: number, into: CallSummary): void {
@@ -187,7 +194,6 @@ export class RollUpReader implements ChunkSource {
         total.add(part)
       }
       totals.set(group, total)
-      if (end - first === 1) this.groupHistograms[group] = this.chunkHistograms[first]!
     }
     return totals
   }
