@@ -146,6 +146,11 @@ export class SegmentReader implements ChunkSource {
     this.#totals = this.#addUpGroups()
   }
 
+  /** What the file says of its chunks and where their pages stand. */
+  get directory(): SegmentDirectory {
+    return this.#directory
+  }
+
   groupFirstUs(group: number): number {
     return this.#totals.firstUs(group)
   }
