@@ -12,8 +12,6 @@ const GOOD_BRACKET_NS = 10_000
 const MOST_EDGES = 4
 /** Gives up here even if the calendar stands still. */
 const LONGEST_WAIT_NS = 10_000_000
-/** A difference beyond this means that the calendar was set, or the machine slept. */
-const JUMP_US = 5000
 /** A reading that took longer than this says nothing about the clocks. */
 const INTERRUPTED_NS = 500_000
 
@@ -54,13 +52,16 @@ export function tieClock(clock: Float64Array, monotonicNs: () => number): void {
   }
 }
 
-/** Whether the calendar has moved against the monotonic clock since they were tied. */
-export function clockJumped(clock: Float64Array, monotonicNs: () => number): boolean {
+/**
+ * How far the calendar has moved against the monotonic clock since they were tied: it was set, or the machine slept.
+ *
+ * @returns microseconds; 0 also if the thread was interrupted while it looked
+ */
+export function clockJumpUs(clock: Float64Array, monotonicNs: () => number): number {
   const beforeNs = monotonicNs()
   const epochUs = Date.now() * 1000 + 500
-  if (monotonicNs() - beforeNs > INTERRUPTED_NS) return false
-  const expectedUs = clock[CLOCK_EPOCH_US]! + (beforeNs - clock[CLOCK_MONOTONIC_NS]!) / 1000
-  return Math.abs(epochUs - expectedUs) > JUMP_US
+  if (monotonicNs() - beforeNs > INTERRUPTED_NS) return 0
+  return epochUs - clock[CLOCK_EPOCH_US]! - (beforeNs - clock[CLOCK_MONOTONIC_NS]!) / 1000
 }
 
 function tieAt(clock: Float64Array, epochMs: number, nowNs: number): void {

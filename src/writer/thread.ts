@@ -18,13 +18,13 @@ import {
 } from '../queue/layout.ts'
 import { measureSelfCost } from '../queue/self-cost.ts'
 import { monotonicNs } from '../queue/time-source.ts'
-import { clockJumped, isClockTied, tieClock } from './clock.ts'
+import { isClockTied, tieClock } from './clock.ts'
+import { ClockWatch } from './clock-watch.ts'
 import { ControlFollower } from './control-follower.ts'
 import { SelfAccounting } from './self-accounting.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
 const SYNC_INTERVAL_MS = 1000
-const CLOCK_CHECK_INTERVAL_MS = 1000
 /** While rows come in, rounds are this short: it bounds what a SIGKILL can take. */
 const BUSY_INTERVAL_MS = 5
 /** In one go; between two of them there is a look at the control file. */
@@ -47,6 +47,11 @@ const clock = new Float64Array(setup.memory.clock)
 const now = monotonicNs(setup.memory.clockOrigin)
 const account = new SelfAccounting(setup.memory, now)
 const writer = new QueueWriter(setup, threadId, loadKernels)
+const clockWatch = new ClockWatch(clock, now, {
+  store: drain,
+  beginLog,
+  tie: tieClockExclusively,
+})
 const controlFollower = new ControlFollower(setup, writer.names, threadId)
 
 let lastWake = 0
@@ -59,7 +64,6 @@ let backlog = 0 // finished logs that wait to be sealed
 let unsealed = true // an earlier thread may have left something
 const damagedLogs = new Set<number>()
 let lastSyncMs = Date.now()
-let lastClockCheckMs = Date.now()
 let unsynced = false
 let waitMs = BUSY_INTERVAL_MS
 let accountedMs = 0
@@ -182,10 +186,15 @@ function rest(wake: number): void {
   }
 }
 
-function checkClock(): void {
-  if (Date.now() - lastClockCheckMs < CLOCK_CHECK_INTERVAL_MS) return
-  lastClockCheckMs = Date.now()
-  if (clockJumped(clock, now)) tieClockExclusively()
+/** For rows of another time than those before. */
+function beginLog(): void {
+  const { directory } = writer
+  if (directory === undefined || directory.walRows === 0 || syncing) return
+  try {
+    rotate(directory)
+  } catch (error) {
+    report(error)
+  }
 }
 
 /** The tie is read while rows are stored, so it changes under the lock only. */
@@ -240,12 +249,12 @@ async function run(): Promise<void> {
     const wake = Atomics.load(control, WAKE)
     if (wake !== lastWake) retryAtMs = 0 // somebody waits for rows to be stored: no matter when that failed
     lastWake = wake
+    clockWatch.check()
     const startedNs = now()
     const busy = drain()
     if (busy) busyNs += now() - startedNs
     if (Atomics.load(control, WRITER) === WRITER_CLOSING) break
     tendFolder()
-    checkClock()
     accountForItself()
     waitMs = busy
       ? Math.min(BUSY_INTERVAL_MS, setup.intervalMs)
