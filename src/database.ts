@@ -15,17 +15,34 @@ export { verifyDatabase } from './database/verify.ts'
 export type { VerifyOptions, VerifyReport } from './database/verify.ts'
 export { openDatabase } from './query/open-database.ts'
 export type { OpenOptions } from './query/open-database.ts'
-export type { CountQuery, Database, FollowOptions } from './query/database.ts'
+export type { Database, FollowOptions } from './query/database.ts'
 export type {
+  CallFilter,
+  CallOrder,
   CallRow,
+  CallsQuery,
+  CountQuery,
+  DurationBounds,
+  FunctionChoice,
   FunctionsQuery,
   FunctionStats,
+  Heatmap,
+  HeatmapQuery,
+  Histogram,
+  HistogramBucket,
+  HistogramQuery,
   JsonValue,
   Quantile,
+  ScanOptions,
+  ScanProgress,
+  Series,
+  SeriesPoint,
+  SeriesQuery,
   SlowCalls,
   SlowestQuery,
   Stats,
   StatsQuery,
+  StepInput,
   TimeInput,
   TimeRange,
 } from './types.ts'

@@ -12,17 +12,127 @@ export interface TimeRange {
   to?: TimeInput | undefined // first instant after the range (default: after the last call)
 }
 
+/** Exact name, or names, of functions. */
+export type FunctionChoice = string | readonly string[]
+
+/** How far a question has come that looks at rows one by one. */
+export interface ScanProgress {
+  rows: number // looked at
+  totalRows: number // that may have to be looked at
+}
+
+/** Of questions that may take long. They give way to the event loop every ten milliseconds. */
+export interface ScanOptions {
+  signal?: AbortSignal | undefined // ends the question, which is then rejected with the signal's reason
+  onProgress?: ((progress: ScanProgress) => void) | undefined // called every now and then
+}
+
 export interface FunctionsQuery extends TimeRange {
   quantiles?: readonly number[] | undefined // each in [0, 1] (default 0.5, 0.9, 0.95, 0.99, 0.999)
 }
 
 export interface StatsQuery extends FunctionsQuery {
-  function?: string | undefined // exact name (default: all calls of all functions together)
+  function?: FunctionChoice | undefined // default: all calls of all functions together
 }
 
 export interface SlowestQuery extends TimeRange {
-  function?: string | undefined // exact name (default: all functions)
+  function?: FunctionChoice | undefined // default: all functions
   limit?: number | undefined // rows to return, 1 to 100,000 (default 10)
+}
+
+/** A length of time: milliseconds, or a text such as '500us', '10ms', '30s', '5m', '1h', '1d', '1w'. */
+export type StepInput = number | string
+
+export interface SeriesQuery extends StatsQuery, ScanOptions {
+  step: StepInput // whole microseconds; the range may have at most 100,000 of them
+  aligned?: boolean | undefined // whether buckets begin at multiples of the step since the epoch, in UTC (default), or at `from`
+}
+
+/** Calls that started in [startMs, endMs) and in the range asked for. */
+export interface SeriesPoint {
+  startMs: number
+  endMs: number
+  calls: number
+  rows: number
+  errors: number
+  ratePerSecond: number // over the part of the bucket that lies in the range
+  sumNs: number
+  selfNs: number
+  meanNs: number // NaN without calls, as everything below
+  minNs: number
+  maxNs: number
+  quantiles: Quantile[]
+}
+
+export interface Series {
+  fromMs: number // the range; the first and the last call where it was open; NaN if it is empty
+  toMs: number
+  stepMs: number
+  points: SeriesPoint[] // ascending, without a gap: a bucket without calls is there, too
+  quantileRelativeError: number // as in `Stats`
+  coarseCalls: number // as in `Stats`
+}
+
+export interface HeatmapQuery extends TimeRange, ScanOptions {
+  function?: FunctionChoice | undefined // default: all functions
+  step?: StepInput | undefined // width of a column, aligned as in a series
+  columns?: number | undefined // instead of `step`: that many columns of equal width, 1 to 10,000 (default 200)
+  durationBuckets?: number | undefined // at most so many rows, 1 to 4096 (default 64)
+}
+
+/** Durations from `lowerNs` up to, but without, `upperNs`: whole nanoseconds, so that every duration is in one bucket. */
+export interface DurationBounds {
+  lowerNs: number
+  upperNs: number
+}
+
+/** How often calls took how long, over time. */
+export interface Heatmap {
+  fromMs: number // as in a series
+  toMs: number
+  stepMs: number
+  startsMs: number[] // of each column
+  durations: DurationBounds[] // of each row, ascending, without a gap; a power of two of rows makes a factor of two
+  counts: number[][] // counts[column][row]: exact numbers of calls
+  calls: number // in all
+  coarseCalls: number // as in `Stats`
+}
+
+export interface HistogramQuery extends TimeRange, ScanOptions {
+  function?: FunctionChoice | undefined // default: all functions
+  buckets?: number | undefined // at most so many, 1 to 4096 (default 64)
+}
+
+export interface HistogramBucket extends DurationBounds {
+  calls: number
+}
+
+export interface Histogram {
+  calls: number
+  minNs: number // NaN without calls
+  maxNs: number
+  buckets: HistogramBucket[] // ascending, without a gap, from that of the shortest to that of the longest call; exact counts
+  coarseCalls: number // as in `Stats`
+}
+
+/** What a call must be like; all of it. */
+export interface CallFilter {
+  duration?: { min?: number | undefined; max?: number | undefined } | undefined // nanoseconds, [min, max)
+  error?: boolean | string | undefined // whether it failed, or the class name of the error
+  attributes?: Readonly<Record<string, JsonValue>> | undefined // these keys with exactly these values; others may be there
+}
+
+export interface CountQuery extends TimeRange, ScanOptions {
+  function?: FunctionChoice | undefined // default: all functions
+  where?: CallFilter | undefined
+}
+
+/** By start or by duration, ascending; with a minus descending. */
+export type CallOrder = 'start' | '-start' | 'duration' | '-duration'
+
+export interface CallsQuery extends CountQuery {
+  order?: CallOrder | undefined // default 'start'
+  limit?: number | undefined // rows to return, 1 or more (default: all)
 }
 
 /** Duration below which the given share of the calls lies. */
@@ -58,6 +168,11 @@ export interface Stats {
   lastStartMs: number
   quantiles: Quantile[] // as asked for; within `quantileRelativeError` of the exact value
   quantileRelativeError: number // at most; the histogram's bound, 0.0055
+  /**
+   * Of the calls, those that are only known by the hour, because their rows have expired: if an hour lies only partly
+   * in the range, its calls are counted as a whole.
+   */
+  coarseCalls: number
   slow: SlowCalls
 }
 

@@ -75,7 +75,7 @@ export class DirectoryReader {
       const { rows, path } = tail.wal
       if (rows.count === 0) continue
       if (tail.chunks?.rowCount !== rows.count) {
-        tail.chunks?.close()
+        if (tail.chunks !== undefined) this.#context.retire(tail.chunks)
         tail.chunks = undefined
         tail.chunks = new WalChunks(this.#context, path, rows)
       }
@@ -131,8 +131,8 @@ export class DirectoryReader {
   }
 
   close(): void {
-    for (const segment of this.#segments.values()) segment.close()
-    for (const tail of this.#tails.values()) closeTail(tail)
+    for (const segment of this.#segments.values()) this.#context.retire(segment)
+    for (const tail of this.#tails.values()) this.#retireTail(tail)
     this.#segments.clear()
     this.#tails.clear()
     this.dictionary.close()
@@ -262,8 +262,12 @@ export class DirectoryReader {
   }
 
   #replace(segments: Map<string, SegmentReader>, tails: Map<number, Tail>): void {
-    for (const [name, segment] of this.#segments) if (!segments.has(name)) segment.close()
-    for (const [sequence, tail] of this.#tails) if (!tails.has(sequence)) closeTail(tail)
+    for (const [name, segment] of this.#segments) {
+      if (!segments.has(name)) this.#context.retire(segment)
+    }
+    for (const [sequence, tail] of this.#tails) {
+      if (!tails.has(sequence)) this.#retireTail(tail)
+    }
     const names = [...segments.keys()].join()
     if (names !== [...this.#segments.keys()].join()) this.segmentsVersion++
     this.#segments = segments
@@ -338,9 +342,9 @@ export class DirectoryReader {
     for (const [sequence, { wal }] of this.#tails) firstRows.set(sequence, wal.firstRow)
     for (const [sequence, { wal }] of this.#tails) wal.checkEnd(firstRows.get(sequence + 1))
   }
-}
 
-function closeTail(tail: Tail): void {
-  tail.wal.close()
-  tail.chunks?.close()
+  #retireTail({ chunks, wal }: Tail): void {
+    wal.close() // its rows are in memory
+    if (chunks !== undefined) this.#context.retire(chunks)
+  }
 }

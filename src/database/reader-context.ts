@@ -12,6 +12,10 @@ import type { FileBytes } from './format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
 import type { Kernels } from './kernels/kernels.ts'
 
+interface Closable {
+  close(): void
+}
+
 export class ReaderContext {
   readonly files: FileLayer
   readonly kernels: Kernels
@@ -33,6 +37,8 @@ export class ReaderContext {
 
   #input: Area
   #nextKey = 0
+  #holds = 0
+  #retired: Closable[] = [] // closed when nothing is held any more
 
   constructor(
     files: FileLayer,
@@ -57,6 +63,31 @@ export class ReaderContext {
     const first = this.#nextKey
     this.#nextKey += count
     return first
+  }
+
+  /**
+   * Keeps everything that is there now readable, also over a refresh, until the function that comes back is called: for
+   * questions that give way to the event loop.
+   */
+  hold(): () => void {
+    this.#holds++
+    let isHeld = true
+    return () => {
+      if (!isHeld) return
+      isHeld = false
+      if (--this.#holds === 0) this.closeRetired()
+    }
+  }
+
+  /** Closes what is no longer part of the database, as soon as nobody holds it. */
+  retire(part: Closable): void {
+    if (this.#holds === 0) part.close()
+    else this.#retired.push(part)
+  }
+
+  /** Closes what was retired, held or not. */
+  closeRetired(): void {
+    for (const part of this.#retired.splice(0)) part.close()
   }
 
   /**

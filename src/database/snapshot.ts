@@ -37,7 +37,7 @@ export class Snapshot {
   readonly context: ReaderContext
   readonly functions = new FunctionTable()
   readonly #directories = new Map<string, DirectoryReader>()
-  #owners = new Map<ChunkSource, DirectoryReader>()
+  readonly #owners = new WeakMap<ChunkSource, DirectoryReader>() // of those held by a question, too
   #segments = NO_NODES
   #segmentsVersion = ''
   #places: { version: string; byName: ReadonlyMap<string, string> } | undefined
@@ -119,7 +119,7 @@ export class Snapshot {
   /** The writer's folder that a source belongs to. */
   ownerOf(source: ChunkSource): DirectoryReader {
     const owner = this.#owners.get(source)
-    if (owner === undefined) throw new TypeError(`${source.path} is not part of this snapshot`)
+    if (owner === undefined) throw new TypeError(`${source.path} is not part of this database`)
     return owner
   }
 
@@ -132,8 +132,8 @@ export class Snapshot {
   close(): void {
     this.#closed = true
     for (const directory of this.#directories.values()) directory.close()
+    this.context.closeRetired()
     this.#directories.clear()
-    this.#owners.clear()
     this.#segments = NO_NODES
     this.#logs = NO_NODES
   }
@@ -216,7 +216,7 @@ export class Snapshot {
   }
 
   #index(): void {
-    const owners = new Map<ChunkSource, DirectoryReader>()
+    const owners = this.#owners
     const segments: ChunkSource[] = []
     const logs: ChunkSource[] = []
     let version = ''
@@ -231,7 +231,6 @@ export class Snapshot {
         logs.push(source)
       }
     }
-    this.#owners = owners
     const numberOf = (sources: ChunkSource[]) => (source: number, id: number) =>
       this.functions.numberOf(owners.get(sources[source]!)!.functionName(id))
     if (version !== this.#segmentsVersion) {

@@ -177,6 +177,7 @@ export class CallAccumulator extends CallTotals {
       lastStartMs: calls === 0 ? NaN : this.lastUs / 1000,
       quantiles: shape.quantiles,
       quantileRelativeError: QUANTILE_RELATIVE_ERROR,
+      coarseCalls: 0,
       slow: shape.slow,
     }
   }
@@ -208,6 +209,7 @@ export class CallAccumulator extends CallTotals {
       lastStartMs: stats.lastStartMs,
       quantiles: stats.quantiles,
       quantileRelativeError: stats.quantileRelativeError,
+      coarseCalls: stats.coarseCalls,
       slow: stats.slow,
     }
   }
@@ -220,7 +222,7 @@ export class CallAccumulator extends CallTotals {
 
   #shape(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
     const { calls, sumNs, minNs, maxNs } = this
-    const distribution = { counts: this.#counts(), calls, sumNs, minNs, maxNs }
+    const distribution = { counts: this.counts(), calls, sumNs, minNs, maxNs }
     const { medianNs, quantiles } = plan.read(distribution)
     return { quantiles, slow: slowCallsOf(distribution, medianNs) }
   }
@@ -280,7 +282,8 @@ export class CallAccumulator extends CallTotals {
     this.#hasSums = true
   }
 
-  #counts(): Uint32Array | Float64Array {
+  /** Calls in each bucket of the histogram, [BUCKET_COUNT]; until something is added or the kernels' memory grows. */
+  counts(): Uint32Array | Float64Array {
     if (this.#others.isEmpty && !this.#hasSums) return this.#ones.counts()
     this.#moveToSums(this.#ones, 1)
     this.#moveToSums(this.#others, this.#otherWeight)

@@ -7,17 +7,20 @@
 import type { PoolStats } from '../database/buffer-pool.ts'
 import type {
   CallRow,
+  CallsQuery,
+  CountQuery,
   FunctionsQuery,
   FunctionStats,
+  Heatmap,
+  HeatmapQuery,
+  Histogram,
+  HistogramQuery,
+  Series,
+  SeriesQuery,
   SlowestQuery,
   Stats,
   StatsQuery,
-  TimeRange,
 } from '../types.ts'
-
-export interface CountQuery extends TimeRange {
-  function?: string | undefined // exact name (default: all functions)
-}
 
 export interface FollowOptions {
   signal?: AbortSignal | undefined // ends the iteration, quietly
@@ -37,8 +40,27 @@ export interface Database {
   /** Numbers of one function, or of all calls together. A function that is not there has had no calls. */
   stats(query?: StatsQuery): Promise<Stats>
 
+  /**
+   * The same numbers over time: one point for every step of the range.
+   *
+   * @throws {RangeError} the range has more than 100,000 steps
+   */
+  series(query: SeriesQuery): Promise<Series>
+
+  /** How many calls took how long, over time: columns of time, rows of durations, each as wide as its number. */
+  heatmap(query?: HeatmapQuery): Promise<Heatmap>
+
+  /** How many calls took how long. */
+  histogram(query?: HistogramQuery): Promise<Histogram>
+
   /** The calls that took longest, longest first; of equally long ones the earlier first. */
   slowest(query?: SlowestQuery): Promise<CallRow[]>
+
+  /**
+   * All calls that are as asked for, in the order asked for, as of the moment when the iteration begins. Needs a few
+   * megabytes, however many there are. What the rows stand in is kept until the iteration is over: end it.
+   */
+  calls(query?: CallsQuery): AsyncIterable<CallRow>
 
   /**
    * The calls that started last, the latest at the end.
@@ -53,7 +75,7 @@ export interface Database {
    */
   follow(options?: FollowOptions): AsyncIterable<CallRow>
 
-  /** How many calls started in the range; a row of a sampled function counts as often as it weighs. */
+  /** How many calls started in the range and are as asked for; a row of a sampled function counts as often as it weighs. */
   count(query?: CountQuery): Promise<number>
 
   /** How many calls were made but not stored, because a writer's queue was full, since its process began. */

@@ -2,6 +2,8 @@
  * @module query/options
  * Checks of what callers pass. Every message names the option and the value.
  */
+import { kindOf } from '../internal/check-options.ts'
+import type { CallOrder, FunctionChoice, ScanOptions } from '../types.ts'
 
 export const DEFAULT_QUANTILES: readonly number[] = [0.5, 0.9, 0.95, 0.99, 0.999]
 export const DEFAULT_LIMIT = 10
@@ -45,12 +47,60 @@ export function checkLimit(limit: number | undefined, option = 'limit'): number 
   return limit
 }
 
-/** @throws {TypeError} not a string */
-export function checkFunctionName(name: string | undefined): string | undefined {
-  if (name !== undefined && typeof name !== 'string') {
-    throw new TypeError(`function must be the name of a function, not ${String(name)}`)
+/**
+ * @param most     largest number there may be
+ * @param fallback what undefined means
+ * @throws {TypeError | RangeError} not a whole number from 1 to `most`
+ */
+export function checkWhole(
+  value: number | undefined,
+  option: string,
+  most: number,
+  fallback: number,
+): number {
+  if (value === undefined) return fallback
+  if (typeof value !== 'number') {
+    throw new TypeError(`${option} must be a number, not ${kindOf(value)}`)
   }
-  return name
+  if (!Number.isInteger(value) || value < 1 || value > most) {
+    throw new RangeError(`${option} must be a whole number from 1 to ${most}, not ${value}`)
+  }
+  return value
+}
+
+/**
+ * @returns the names; undefined: all functions
+ * @throws {TypeError} neither a string nor an array of strings
+ */
+export function checkFunctions(choice: FunctionChoice | undefined): string[] | undefined {
+  if (choice === undefined) return undefined
+  const names: unknown[] = Array.isArray(choice) ? choice : [choice]
+  for (const name of names) {
+    if (typeof name !== 'string') {
+      throw new TypeError(`function must be the name of a function, or names, not ${String(name)}`)
+    }
+  }
+  return names as string[]
+}
+
+const ORDERS: readonly string[] = ['start', '-start', 'duration', '-duration']
+
+/** @throws {RangeError} there is no such order */
+export function checkOrder(order: CallOrder | undefined): CallOrder {
+  if (order === undefined) return 'start'
+  if (ORDERS.includes(order)) return order
+  throw new RangeError(`order must be one of ${ORDERS.join(', ')}, not ${JSON.stringify(order)}`)
+}
+
+/** @throws {TypeError} `signal` or `onProgress` is not what it must be */
+export function checkScan({ onProgress, signal }: ScanOptions): void {
+  const given: unknown = signal
+  if (given !== undefined && !(given instanceof AbortSignal)) {
+    throw new TypeError('signal must be an AbortSignal')
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new TypeError('onProgress must be a function')
+  }
 }
 
 /** @throws {TypeError | RangeError} not a number of milliseconds from 1 to one hour */

@@ -79,7 +79,7 @@ export function overlaps({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: num
   return lastUs >= fromUs && firstUs < toUs
 }
 
-function contains({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: number): boolean {
+export function contains({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: number): boolean {
   return firstUs >= fromUs && lastUs < toUs
 }
 
@@ -131,8 +131,8 @@ function addChunk(
   addRows(snapshot, source, chunk, rows, startsUs[rows.first]!, startsUs[rows.end - 1]!, into)
 }
 
-/** Adds decoded rows. If a page is damaged none of them is added: an answer must not mix calls without durations. */
-function addRows(
+/** Adds decoded rows of the chunk, the first and last of which start at the instants given. If a page is damaged none of them is added: an answer must not mix calls without durations. */
+export function addRows(
   snapshot: Snapshot,
   source: ChunkSource,
   chunk: number,

@@ -3,10 +3,20 @@
  * equal; mean and standard deviation to 1e-9; quantiles within the histogram's error; rows equal. Rows of samples are
  * repeated in DuckDB as often as they weigh.
  */
-import { DuckDBInstance, type DuckDBConnection } from '@duckdb/node-api'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openDatabase, type CallRow, type Database, type Stats } from '../../src/database.ts'
 import { QUANTILE_RELATIVE_ERROR } from '../../src/metrics/histogram.ts'
+import {
+  CallsInDuckDb,
+  conditionOf,
+  expectClose,
+  questionOf,
+  randomRange,
+  sqlText,
+  wholeRange,
+  type Range,
+  type SqlRow,
+} from '../support/calls-in-duckdb.ts'
 import {
   SHAPES,
   randomCalls,
@@ -47,32 +57,15 @@ const DETAILED_LAYOUTS: [string, number, WriteOptions][] = [
 ]
 const WEIGHTS = [2, 2, 2, 3, 10]
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- whatever the query selects
-type SqlRow = Record<string, any>
-
-interface Range {
-  fromUs: number
-  toUs: number
-  function: string | undefined
-}
-
-const NO_DETAILS = {
-  parent: undefined,
-  depth: 0,
-  async: false,
-  weight: 1,
-  attributes: undefined,
-}
-
-let duckdb: DuckDBConnection
+let duckdb: CallsInDuckDb
 let comparisons = 0
 
 beforeAll(async () => {
-  duckdb = await (await DuckDBInstance.create(':memory:', { threads: '1' })).connect()
+  duckdb = await CallsInDuckDb.open()
 })
 
 afterAll(() => {
-  duckdb.closeSync()
+  duckdb.close()
   console.log(`${comparisons} numbers and rows compared`)
 })
 
@@ -95,13 +88,13 @@ test('weights up to the greatest', async () => {
   const shape = SHAPES[0]!
   const calls = withDetails(randomCalls(shape, 20_000, 5), [2, 65_536, 1_000_003, 2 ** 31 - 1], 5)
   const writers = await writeCalls(directory, calls, { segmentRows: 9000, sealed: false })
-  await loadIntoDuckDb(calls)
+  await duckdb.load(calls)
   const database = await openDatabase(directory)
   const random = randomFrom(1)
   for (let i = 0; i < 40; i++) {
     const range = i === 0 ? wholeRange(calls) : randomRange(calls, random)
     const stats = await database.stats(questionOf(range))
-    const [expected] = await ask(`
+    const [expected] = await duckdb.ask(`
       select coalesce(sum(weight), 0) as calls, count(*) as rows, sum(duration::hugeint * weight) as total,
         coalesce(sum(weight) filter (error is not null), 0) as errors, sum(self::hugeint * weight) as self,
         sum(weight)::double * sum(weight) / sum(weight::double * weight) as size
@@ -129,7 +122,7 @@ async function compareAll(
 ): Promise<void> {
   const directory = temporaryDirectory()
   const writers = await writeCalls(directory, calls, options)
-  await loadIntoDuckDb(calls)
+  await duckdb.load(calls)
   const database = await openDatabase(directory)
   try {
     const random = randomFrom(seed)
@@ -146,35 +139,6 @@ async function compareAll(
   }
 }
 
-/** The calls as they are stored, and in `repeated` each as often as it weighs. */
-async function loadIntoDuckDb(calls: readonly Call[]): Promise<void> {
-  await duckdb.run(`
-    create or replace table calls (name varchar, start bigint, duration bigint, error varchar, weight bigint,
-      self bigint, parent varchar, depth integer, async boolean, attributes varchar)`)
-  const appender = await duckdb.createAppender('calls')
-  for (const call of calls) {
-    appender.appendVarchar(call.function)
-    appender.appendBigInt(BigInt(call.startUs))
-    appender.appendBigInt(BigInt(call.durationNs))
-    if (call.error === undefined) appender.appendNull()
-    else appender.appendVarchar(call.error)
-    const details = call.details ?? { ...NO_DETAILS, selfNs: call.durationNs }
-    appender.appendBigInt(BigInt(details.weight))
-    appender.appendBigInt(BigInt(details.selfNs))
-    if (details.parent === undefined) appender.appendNull()
-    else appender.appendVarchar(details.parent)
-    appender.appendInteger(Math.min(details.depth, 2047))
-    appender.appendBoolean(details.async)
-    if (details.attributes === undefined) appender.appendNull()
-    else appender.appendVarchar(JSON.stringify(details.attributes))
-    appender.endRow()
-  }
-  appender.closeSync()
-  await duckdb.run(`
-    create or replace view repeated as
-    select * exclude (one) from (select *, unnest(range(weight)) as one from calls)`)
-}
-
 const AGGREGATES = `
   count(*) as calls, count(error) as errors, sum(duration::hugeint) as total, min(duration) as low,
   max(duration) as high, avg(duration) as mean, stddev_samp(duration) as deviation, min(start) as first,
@@ -183,24 +147,11 @@ const AGGREGATES = `
   sum(duration::double) filter (duration > 10 * m) as slowtime, sum(self::hugeint) as self,
   sum(1 / weight) as rows, count(*)::double * count(*) / sum(weight::double) as size`
 
-async function ask(query: string): Promise<SqlRow[]> {
-  return (await duckdb.runAndReadAll(query)).getRowObjectsJS()
-}
-
-function conditionOf({ fromUs, toUs, function: name }: Range): string {
-  const condition = `start >= ${fromUs} and start < ${toUs}`
-  return name === undefined ? condition : `${condition} and name = '${name}'`
-}
-
-function questionOf({ fromUs, toUs, function: name }: Range) {
-  return { from: fromUs / 1000, to: toUs / 1000, function: name }
-}
-
 async function compareStats(database: Database, range: Range): Promise<void> {
   const stats = await database.stats({ ...questionOf(range), quantiles: QUANTILES })
   const condition = conditionOf(range)
   const median = `(select quantile_cont(duration::double, 0.5) from repeated where ${condition})`
-  const [expected] = await ask(
+  const [expected] = await duckdb.ask(
     `select ${AGGREGATES} from (select *, ${median} as m from repeated where ${condition})`,
   )
   expectStats(stats, expected!)
@@ -215,7 +166,7 @@ async function compareFunctions(database: Database, range: Range): Promise<void>
     quantiles: QUANTILES,
   })
   const condition = conditionOf({ ...range, function: undefined })
-  const expected = await ask(`
+  const expected = await duckdb.ask(`
     select name, ${AGGREGATES} from (
       select *, quantile_cont(duration::double, 0.5) over (partition by name) as m from repeated where ${condition}
     ) group by name order by total desc, name`)
@@ -267,14 +218,9 @@ function expectSelf(stats: Stats, selfNs: number): void {
   expectClose(stats.selfMeanNs, selfNs / stats.calls, 1e-12)
 }
 
-function expectClose(actual: number, expected: number, relative: number): void {
-  if (Math.abs(actual - expected) <= relative * Math.abs(expected)) return
-  expect.fail(`${actual} is not within ${relative} of ${expected}`)
-}
-
 async function compareSlowest(database: Database, range: Range, limit: number): Promise<void> {
   const rows = await database.slowest({ ...questionOf(range), limit })
-  const expected = await ask(
+  const expected = await duckdb.ask(
     `select * from calls where ${conditionOf(range)} order by duration desc, start, name limit ${limit}`,
   )
   expectRows(rows, expected)
@@ -284,7 +230,7 @@ async function compareSlowest(database: Database, range: Range, limit: number): 
 
 async function compareTail(database: Database, n: number): Promise<void> {
   const rows = await database.tail(n)
-  const expected = await ask(`select * from calls order by start desc, name desc limit ${n}`)
+  const expected = await duckdb.ask(`select * from calls order by start desc, name desc limit ${n}`)
   expect(rows.map(({ function: name, startMs }) => [name, startMs])).toEqual(
     expected.reverse().map(({ name, start }) => [name, Number(start) / 1000]),
   )
@@ -310,32 +256,7 @@ async function expectStored(rows: CallRow[]): Promise<void> {
     counts.set(key, (counts.get(key) ?? 0) + 1)
   }
   for (const [key, count] of [...counts].slice(0, 20)) {
-    const [stored] = await ask(`select count(*) as n from calls where ${key}`)
+    const [stored] = await duckdb.ask(`select count(*) as n from calls where ${key}`)
     expect(Number(stored!['n'])).toBeGreaterThanOrEqual(count)
   }
-}
-
-function sqlText(text: string | undefined): string {
-  return text === undefined ? 'null' : `'${text.replaceAll("'", "''")}'`
-}
-
-function wholeRange(calls: readonly Call[]): Range {
-  const starts = calls.map(({ startUs }) => startUs)
-  const fromUs = starts.reduce((a, b) => Math.min(a, b))
-  const toUs = starts.reduce((a, b) => Math.max(a, b)) + 1
-  return { fromUs, toUs, function: undefined }
-}
-
-/** Borders on or next to a call, or anywhere; all functions, one, or one that does not exist. */
-function randomRange(calls: readonly Call[], random: () => number): Range {
-  const { fromUs, toUs } = wholeRange(calls)
-  const border = (): number => {
-    const call = calls[Math.floor(calls.length * random())]!
-    if (random() < 0.5) return call.startUs + Math.floor(3 * random()) - 1
-    return Math.floor(fromUs + (toUs - fromUs) * random())
-  }
-  const [a, b] = [border(), border()].sort((x, y) => x - y)
-  const one = calls[Math.floor(calls.length * random())]!.function
-  const name = random() < 0.3 ? undefined : random() < 0.05 ? 'nobody' : one
-  return { fromUs: a!, toUs: b!, function: name }
 }

@@ -30,8 +30,31 @@ describe('a question with bad arguments is refused, and the message names them',
     ['count', 'x', /not string/],
     ['count', { from: 'yesterday' }, /from/],
     ['tail', '5', /count must be a number/],
+    ['series', {}, /step must be a length of time/],
+    ['series', { step: '1ns' }, /whole number of microseconds/],
+    ['series', { step: '1us', from: 0, to: 1e9 }, /step is too short: .* at most 100000 /],
+    ['series', { step: 'soon' }, /step must be a length of time/],
+    ['series', { step: 1, aligned: 1 }, /aligned must be true or false/],
+    ['series', { step: 1, signal: 5 }, /signal must be an AbortSignal/],
+    ['heatmap', { step: 1, columns: 5 }, /either step or columns/],
+    ['heatmap', { columns: 0 }, /columns must be a whole number from 1 to 10000/],
+    ['heatmap', { step: '1ms', from: 0, to: 1e9 }, /step is too short/],
+    ['histogram', { buckets: 5000 }, /buckets must be a whole number from 1 to 4096/],
+    ['histogram', { bukets: 5 }, /unknown option bukets/],
+    ['count', { where: { duraton: {} } }, /unknown option duraton/],
+    ['count', { where: { duration: { min: '5ms' } } }, /where.duration.min must be a number/],
+    ['count', { where: { duration: { min: 2, max: 1 } } }, /min must not be above max/],
+    ['count', { where: { error: 5 } }, /where.error must be a boolean or a class name/],
+    ['count', { where: { attributes: [] } }, /where.attributes must be an object/],
+    ['count', { onProgress: 5 }, /onProgress must be a function/],
   ])('%s(%o)', async (method, argument, message) => {
     await expect(database[method]!(argument)).rejects.toThrow(message)
+  })
+
+  test('calls', () => {
+    expect(() => database.calls({ order: 'name' } as never)).toThrow(/order must be one of/)
+    expect(() => database.calls({ limit: 0 })).toThrow(/limit must be a whole number/)
+    expect(() => database.calls({ where: 5 } as never)).toThrow(/where must be an object/)
   })
 
   test('follow', () => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import {
   DEFAULT_QUANTILES,
-  checkFunctionName,
+  checkFunctions,
   checkLimit,
   checkPollMs,
   checkQuantiles,
@@ -29,8 +29,11 @@ test('limit', () => {
 })
 
 test('names and polling', () => {
-  expect(checkFunctionName('')).toBe('')
-  expect(() => checkFunctionName(5 as unknown as string)).toThrow(TypeError)
+  expect(checkFunctions(undefined)).toBeUndefined()
+  expect(checkFunctions('')).toEqual([''])
+  expect(checkFunctions(['a', 'b'])).toEqual(['a', 'b'])
+  expect(() => checkFunctions(5 as unknown as string)).toThrow(TypeError)
+  expect(() => checkFunctions([5] as unknown as string[])).toThrow(TypeError)
   expect(checkPollMs(undefined)).toBe(100)
   expect(() => checkPollMs(0)).toThrow(RangeError)
   expect(() => checkPollMs('1' as unknown as number)).toThrow(TypeError)

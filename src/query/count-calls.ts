@@ -1,0 +1,51 @@
+/**
+ * @module query/count-calls
+ * How many calls are as asked for. Chunks of which all or none are, as their extremes tell, are not decoded.
+ */
+import type { ChunkSource } from '../database/chunk-source.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import type { ScanOptions } from '../types.ts'
+import { ChunkFilter, type RowFilter } from './call-filter.ts'
+import { ChunkList } from './chunk-list.ts'
+import { rowsInRange } from './range-scan.ts'
+import { groupsInRange } from './scan-groups.ts'
+import { ScanPace } from './scan-pace.ts'
+import type { RangeUs } from './time.ts'
+
+export async function countCalls(
+  snapshot: Snapshot,
+  functionNumbers: Iterable<number>,
+  range: RangeUs,
+  filter: RowFilter,
+  options: ScanOptions,
+): Promise<number> {
+  const groups = groupsInRange(snapshot, functionNumbers, range)
+  const chunks = new ChunkList(groups, range, filter)
+  const pace = new ScanPace(snapshot, options, chunks.totalRows)
+  const chunkFilter = new ChunkFilter(snapshot, filter)
+  let calls = 0
+  for (let i = 0; i < chunks.count; i++) {
+    const source = chunks.source(i)
+    const chunk = chunks.chunk(i)
+    calls += source.weights[chunk]! * rowsOf(source, chunk, range, filter, chunkFilter)
+    pace.add(source.rowCounts[chunk]!)
+    if (pace.isDue) await pace.pause()
+  }
+  pace.report()
+  return calls
+}
+
+function rowsOf(
+  source: ChunkSource,
+  chunk: number,
+  range: RangeUs,
+  filter: RowFilter,
+  chunkFilter: ChunkFilter,
+): number {
+  const span = rowsInRange(source, chunk, range)
+  if (span === undefined || span.first === span.end) return 0
+  const { attributes, error, maxNs, minNs } = filter
+  const allLast = source.minDurationsNs[chunk]! >= minNs && source.maxDurationsNs[chunk]! < maxNs
+  if (allLast && error === undefined && attributes.length === 0) return span.end - span.first
+  return chunkFilter.apply(source, chunk, span)?.count ?? 0
+}

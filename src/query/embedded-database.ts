@@ -1,0 +1,322 @@
+/**
+ * @module query/embedded-database
+ * The database over the files of a directory. Every question checks its options, takes in what was written before it, and
+ * answers from that; short ones at once, those that may take long while the event loop goes on.
+ */
+import type { PoolStats } from '../database/buffer-pool.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import { KroniclerError } from '../errors.ts'
+import { checkOptionNames } from '../internal/check-options.ts'
+import { HEALTH_FUNCTION } from '../internal/health-function.ts'
+import type {
+  CallRow,
+  CallsQuery,
+  CountQuery,
+  FunctionChoice,
+  FunctionsQuery,
+  FunctionStats,
+  Heatmap,
+  HeatmapQuery,
+  Histogram,
+  HistogramQuery,
+  Series,
+  SeriesQuery,
+  SlowestQuery,
+  Stats,
+  StatsQuery,
+} from '../types.ts'
+import { CallAccumulator, QuantilePlan } from './accumulator.ts'
+import { AccumulatorPool } from './bucket-scan.ts'
+import { checkFilter, passesAll } from './call-filter.ts'
+import { iterateCalls, type CallsQuestion } from './calls.ts'
+import { countCalls } from './count-calls.ts'
+import type { Database, FollowOptions } from './database.ts'
+import { boundsOf, coarsen, durationBuckets } from './duration-buckets.ts'
+import { followCalls } from './follow.ts'
+import {
+  checkFunctions,
+  checkLimit,
+  checkOrder,
+  checkPollMs,
+  checkQuantiles,
+  checkScan,
+  checkWhole,
+} from './options.ts'
+import { addFunction, countFunction } from './range-scan.ts'
+import { heatmapOf, seriesOf, type OverTime } from './series.ts'
+import { slowestCalls } from './slowest.ts'
+import { parseStepUs } from './step.ts'
+import { latestCalls } from './tail.ts'
+import { resolveRange, type RangeUs } from './time.ts'
+
+const RANGE_OPTIONS = ['from', 'to'] as const
+const SCAN_OPTIONS = ['signal', 'onProgress'] as const
+
+export class EmbeddedDatabase implements Database {
+  readonly #snapshot: Snapshot
+  readonly #accumulator: CallAccumulator
+  readonly #accumulators: AccumulatorPool
+  readonly #closing = new AbortController()
+
+  constructor(snapshot: Snapshot) {
+    this.#snapshot = snapshot
+    const { kernels, pool } = snapshot.context
+    this.#accumulator = new CallAccumulator(kernels, pool)
+    this.#accumulators = new AccumulatorPool(snapshot)
+  }
+
+  functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
+    return attempt(() => {
+      checkOptionNames(query, 'query', [...RANGE_OPTIONS, 'quantiles'])
+      const range = resolveRange(query)
+      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      this.#snapshot.refresh()
+      const all: FunctionStats[] = []
+      const { names } = this.#snapshot.functions
+      const places = this.#snapshot.placesOfDefinition()
+      for (const functionNumber of this.#functionNumbers(undefined)) {
+        this.#accumulator.clear()
+        addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
+        if (this.#accumulator.calls === 0) continue
+        const name = names[functionNumber]!
+        all.push(this.#accumulator.toFunctionStats(name, places.get(name), plan, range))
+      }
+      return all.sort((a, b) => b.sumNs - a.sumNs || (a.function < b.function ? -1 : 1))
+    })
+  }
+
+  stats(query: StatsQuery = {}): Promise<Stats> {
+    return attempt(() => {
+      checkOptionNames(query, 'query', ['function', ...RANGE_OPTIONS, 'quantiles'])
+      const range = resolveRange(query)
+      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      const names = checkFunctions(query.function)
+      this.#snapshot.refresh()
+      return this.#total(this.#functionNumbers(names), range).toStats(plan, range)
+    })
+  }
+
+  series(query: SeriesQuery): Promise<Series> {
+    return this.#hold(() => {
+      const options = ['function', ...RANGE_OPTIONS, 'quantiles', 'step', 'aligned']
+      checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
+      const stepUs = parseStepUs(query.step)
+      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      const { aligned = true } = query
+      if (typeof aligned !== 'boolean') throw new TypeError('aligned must be true or false')
+      return seriesOf(this.#overTime(query), stepUs, aligned, plan)
+    })
+  }
+
+  heatmap(query: HeatmapQuery = {}): Promise<Heatmap> {
+    return this.#hold(() => {
+      const options = ['function', ...RANGE_OPTIONS, 'step', 'columns', 'durationBuckets']
+      checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
+      if (query.step !== undefined && query.columns !== undefined) {
+        throw new TypeError('either step or columns, not both')
+      }
+      const stepUs = query.step === undefined ? undefined : parseStepUs(query.step)
+      const columns = checkWhole(query.columns, 'columns', 10_000, 200)
+      const durations = checkWhole(query.durationBuckets, 'durationBuckets', 4096, 64)
+      return heatmapOf(this.#overTime(query), stepUs, columns, durations)
+    })
+  }
+
+  histogram(query: HistogramQuery = {}): Promise<Histogram> {
+    return attempt(() => {
+      const options = ['function', ...RANGE_OPTIONS, 'buckets', ...SCAN_OPTIONS]
+      checkOptionNames(query, 'query', options)
+      const limit = checkWhole(query.buckets, 'buckets', 4096, 64)
+      const range = resolveRange(query)
+      const names = checkFunctions(query.function)
+      checkScan(query)
+      this.#snapshot.refresh()
+      const total = this.#total(this.#functionNumbers(names), range)
+      if (total.calls === 0) {
+        return { calls: 0, minNs: NaN, maxNs: NaN, buckets: [], coarseCalls: 0 }
+      }
+      const { calls, maxNs, minNs } = total
+      const buckets = durationBuckets(minNs, maxNs, limit)
+      const counts = coarsen(total.counts(), buckets)
+      return {
+        calls,
+        minNs,
+        maxNs,
+        buckets: boundsOf(buckets).map((bounds, i) => ({ ...bounds, calls: counts[i]! })),
+        coarseCalls: 0,
+      }
+    })
+  }
+
+  slowest(query: SlowestQuery = {}): Promise<CallRow[]> {
+    return attempt(() => {
+      checkOptionNames(query, 'query', ['function', ...RANGE_OPTIONS, 'limit'])
+      const range = resolveRange(query)
+      const limit = checkLimit(query.limit)
+      const names = checkFunctions(query.function)
+      this.#snapshot.refresh()
+      return slowestCalls(this.#snapshot, this.#functionNumbers(names), range, limit)
+    })
+  }
+
+  calls(query: CallsQuery = {}): AsyncIterable<CallRow> {
+    const options = ['function', ...RANGE_OPTIONS, 'where', 'order', 'limit', ...SCAN_OPTIONS]
+    checkOptionNames(query, 'query', options)
+    const names = checkFunctions(query.function)
+    const range = resolveRange(query)
+    const filter = checkFilter(query.where)
+    const order = checkOrder(query.order)
+    const limit = checkWhole(query.limit, 'limit', Number.MAX_SAFE_INTEGER, Infinity)
+    checkScan(query)
+    this.#checkOpen()
+    return this.#iterate(names, { range, filter, order, limit, options: query })
+  }
+
+  tail(count?: number): Promise<CallRow[]> {
+    return attempt(() => {
+      const limit = checkLimit(count, 'count')
+      this.#snapshot.refresh()
+      return latestCalls(this.#snapshot, limit)
+    })
+  }
+
+  follow(options: FollowOptions = {}): AsyncIterable<CallRow> {
+    checkOptionNames(options, 'options', ['signal', 'pollMs'])
+    const pollMs = checkPollMs(options.pollMs)
+    checkScan(options)
+    this.#checkOpen()
+    const signals = [this.#closing.signal]
+    if (options.signal !== undefined) signals.push(options.signal)
+    return followCalls(this.#snapshot, { pollMs, signals })
+  }
+
+  count(query: CountQuery = {}): Promise<number> {
+    return this.#hold(() => {
+      const options = ['function', ...RANGE_OPTIONS, 'where', ...SCAN_OPTIONS]
+      checkOptionNames(query, 'query', options)
+      const range = resolveRange(query)
+      const names = checkFunctions(query.function)
+      const filter = checkFilter(query.where)
+      checkScan(query)
+      this.#snapshot.refresh()
+      const functionNumbers = this.#functionNumbers(names)
+      if (!passesAll(filter)) {
+        return countCalls(this.#snapshot, functionNumbers, range, filter, query)
+      }
+      let calls = 0
+      for (const functionNumber of functionNumbers) {
+        calls += countFunction(this.#snapshot, functionNumber, range)
+      }
+      return calls
+    })
+  }
+
+  dropped(): Promise<number> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.dropped()
+    })
+  }
+
+  filtered(): Promise<number> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.counters().filtered
+    })
+  }
+
+  functionNames(): Promise<string[]> {
+    return attempt(() => {
+      this.#snapshot.refresh()
+      return this.#snapshot.functionNames().filter((name) => name !== HEALTH_FUNCTION)
+    })
+  }
+
+  poolStats(): PoolStats {
+    return this.#snapshot.context.pool.stats
+  }
+
+  close(): Promise<void> {
+    this.#closing.abort()
+    this.#snapshot.close()
+    return Promise.resolve()
+  }
+
+  #checkOpen(): void {
+    if (!this.#snapshot.isClosed) return
+    throw new KroniclerError('KRONICLER_CLOSED', 'the database is closed')
+  }
+
+  /** Of the functions with the names that are there; without names all functions of the program. */
+  #functionNumbers(names: readonly string[] | undefined): number[] {
+    const { functions } = this.#snapshot
+    if (names !== undefined) {
+      const numbers = names.map((name) => functions.find(name))
+      return [...new Set(numbers.filter((number) => number !== undefined))]
+    }
+    const health = functions.find(HEALTH_FUNCTION)
+    return [...functions.names.keys()].filter((number) => number !== health)
+  }
+
+  /** All calls of the functions in the range, until the next use of the accumulator. */
+  #total(functionNumbers: readonly number[], range: RangeUs): CallAccumulator {
+    this.#accumulator.clear()
+    for (const functionNumber of functionNumbers) {
+      addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
+    }
+    return this.#accumulator
+  }
+
+  /** What series and heatmap have in common. */
+  #overTime(query: { function?: FunctionChoice | undefined } & HeatmapQuery): OverTime {
+    const range = resolveRange(query)
+    const names = checkFunctions(query.function)
+    checkScan(query)
+    this.#snapshot.refresh()
+    const functionNumbers = this.#functionNumbers(names)
+    const { calls, firstUs, lastUs, maxNs, minNs } = this.#total(functionNumbers, range)
+    const totals = { calls, firstUs, lastUs, maxNs, minNs }
+    return {
+      snapshot: this.#snapshot,
+      pool: this.#accumulators,
+      functionNumbers,
+      range,
+      totals,
+      options: query,
+    }
+  }
+
+  async *#iterate(
+    names: readonly string[] | undefined,
+    question: Omit<CallsQuestion, 'functionNumbers'>,
+  ): AsyncGenerator<CallRow, void, undefined> {
+    const release = this.#snapshot.context.hold()
+    try {
+      this.#snapshot.refresh()
+      const functionNumbers = this.#functionNumbers(names)
+      yield* iterateCalls(this.#snapshot, { ...question, functionNumbers })
+    } finally {
+      release()
+    }
+  }
+
+  /** The answer to a question that may give way to others; what it looks at stays readable meanwhile. */
+  async #hold<T>(answer: () => T | Promise<T>): Promise<T> {
+    const release = this.#snapshot.context.hold()
+    try {
+      return await answer()
+    } finally {
+      release()
+    }
+  }
+}
+
+/** The answer as a promise, rejected with whatever `answer` throws. */
+function attempt<T>(answer: () => T): Promise<T> {
+  try {
+    return Promise.resolve(answer())
+  } catch (error) {
+    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
+    return Promise.reject(error)
+  }
+}

@@ -1,0 +1,131 @@
+/**
+ * @module query/series
+ * The questions about calls over time: series and heatmap.
+ */
+import type { CallTotals } from '../database/call-totals.ts'
+import type { Snapshot } from '../database/snapshot.ts'
+import { QUANTILE_RELATIVE_ERROR } from '../metrics/histogram.ts'
+import type { Heatmap, ScanOptions, Series, SeriesPoint } from '../types.ts'
+import type { CallAccumulator, QuantilePlan } from './accumulator.ts'
+import { scanBuckets, type AccumulatorPool } from './bucket-scan.ts'
+import { boundsOf, coarsen, durationBuckets } from './duration-buckets.ts'
+import { groupsInRange } from './scan-groups.ts'
+import { ScanPace } from './scan-pace.ts'
+import { bucketRange, cutRange, type StepBuckets } from './step.ts'
+import type { RangeUs } from './time.ts'
+
+/** What both are about. */
+export interface OverTime {
+  snapshot: Snapshot
+  pool: AccumulatorPool
+  functionNumbers: readonly number[]
+  range: RangeUs
+  totals: Pick<CallTotals, 'calls' | 'firstUs' | 'lastUs' | 'minNs' | 'maxNs'> // of the whole range
+  options: ScanOptions
+}
+
+export async function seriesOf(
+  question: OverTime,
+  stepUs: number,
+  aligned: boolean,
+  plan: QuantilePlan,
+): Promise<Series> {
+  const buckets = cutRange(closedRange(question), stepUs, aligned)
+  const points: SeriesPoint[] = []
+  await scan(question, buckets, (index, accumulator) => {
+    points.push(pointOf(buckets, index, accumulator, plan))
+  })
+  return {
+    ...boundsMs(buckets),
+    points,
+    quantileRelativeError: QUANTILE_RELATIVE_ERROR,
+    coarseCalls: 0,
+  }
+}
+
+/** @param step undefined: so many `columns` of equal width */
+export async function heatmapOf(
+  question: OverTime,
+  stepUs: number | undefined,
+  columns: number,
+  durationLimit: number,
+): Promise<Heatmap> {
+  const range = closedRange(question)
+  const widthUs = stepUs ?? Math.max(1, Math.ceil((range.toUs - range.fromUs) / columns))
+  const buckets = cutRange(range, widthUs, stepUs !== undefined)
+  const { calls, maxNs, minNs } = question.totals
+  const rows = calls === 0 ? undefined : durationBuckets(minNs, maxNs, durationLimit)
+  checkCells(buckets.count, rows?.count ?? 0)
+  const startsMs: number[] = []
+  const counts: number[][] = []
+  await scan(question, buckets, (index, accumulator) => {
+    startsMs.push((buckets.firstUs + index * buckets.stepUs) / 1000)
+    counts.push(rows === undefined ? [] : coarsen(accumulator.counts(), rows))
+  })
+  return {
+    ...boundsMs(buckets),
+    startsMs,
+    durations: rows === undefined ? [] : boundsOf(rows),
+    counts,
+    calls,
+    coarseCalls: 0,
+  }
+}
+
+const MAX_CELLS = 2_000_000
+
+function checkCells(columns: number, rows: number): void {
+  if (columns * rows <= MAX_CELLS) return
+  throw new RangeError(
+    `a heatmap of ${columns} columns and ${rows} rows is too large, it may have ${MAX_CELLS} cells: ` +
+      'take a longer step or fewer durationBuckets',
+  )
+}
+
+/** The range with the first and the last call instead of open ends; empty if there is no call. */
+function closedRange({ range, totals }: OverTime): RangeUs {
+  const fromUs = range.fromUs === -Infinity ? totals.firstUs : range.fromUs
+  const toUs = range.toUs === Infinity ? totals.lastUs + 1 : range.toUs
+  if (fromUs < toUs && Number.isFinite(toUs - fromUs)) return { fromUs, toUs }
+  return { fromUs: NaN, toUs: NaN }
+}
+
+async function scan(
+  { functionNumbers, options, pool, snapshot }: OverTime,
+  buckets: StepBuckets,
+  visit: (index: number, accumulator: CallAccumulator) => void,
+): Promise<void> {
+  const groups = groupsInRange(snapshot, functionNumbers, buckets.range)
+  const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
+  const pace = new ScanPace(snapshot, options, totalRows)
+  await scanBuckets(snapshot, groups, buckets, pool, pace, visit)
+  pace.report()
+}
+
+function boundsMs({ range, stepUs }: StepBuckets) {
+  return { fromMs: range.fromUs / 1000, toMs: range.toUs / 1000, stepMs: stepUs / 1000 }
+}
+
+function pointOf(
+  buckets: StepBuckets,
+  index: number,
+  accumulator: CallAccumulator,
+  plan: QuantilePlan,
+): SeriesPoint {
+  const stats = accumulator.toStats(plan, bucketRange(buckets, index))
+  const startUs = buckets.firstUs + index * buckets.stepUs
+  return {
+    startMs: startUs / 1000,
+    endMs: (startUs + buckets.stepUs) / 1000,
+    calls: stats.calls,
+    rows: stats.rows,
+    errors: stats.errors,
+    ratePerSecond: stats.ratePerSecond,
+    sumNs: stats.sumNs,
+    selfNs: stats.selfNs,
+    meanNs: stats.meanNs,
+    minNs: stats.minNs,
+    maxNs: stats.maxNs,
+    quantiles: stats.quantiles,
+  }
+}
