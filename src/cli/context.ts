@@ -28,5 +28,7 @@ export function colorsOf(stream: CliStream, { env }: CliContext): Colors {
 
 /** Cells of a line; no limit where nobody looks at lines. */
 export function widthOf(stream: CliStream): number {
-  return stream.isTTY === true ? (stream.columns ?? 80) : Infinity
+  if (stream.isTTY !== true) return Infinity
+  const { columns } = stream
+  return columns === undefined || columns === 0 ? 80 : columns // 0: a terminal that does not know
 }

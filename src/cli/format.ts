@@ -43,6 +43,19 @@ function threeDigits(value: number): string {
   return rounded.toFixed(Math.abs(rounded) >= 10 ? 1 : 2)
 }
 
+const BYTE_UNITS = ['B', 'kB', 'MB', 'GB', 'TB', 'PB']
+
+/** `12.3 MB`, in powers of a thousand; whole below 1 kB. */
+export function formatBytes(bytes: number): string {
+  let position = 0
+  let value = bytes
+  while (position + 1 < BYTE_UNITS.length && Number(value.toPrecision(3)) >= 1000) {
+    value /= 1000
+    position++
+  }
+  return `${position === 0 ? String(value) : threeDigits(value)} ${BYTE_UNITS[position]!}`
+}
+
 /** `1,234,567`, whole. */
 export function formatCount(count: number): string {
   if (!Number.isFinite(count)) return NOTHING

@@ -10,6 +10,7 @@ import { addFunctionsCommand } from './commands/functions.ts'
 import { addSlowestCommand } from './commands/slowest.ts'
 import { addStatsCommand } from './commands/stats.ts'
 import { addTailCommand } from './commands/tail.ts'
+import { addVerifyCommand } from './commands/verify.ts'
 import { colorsOf, widthOf, type CliContext } from './context.ts'
 import { EXIT_FAILURE, EXIT_USAGE, ExitError, UsageError } from './session.ts'
 import { printable } from './text.ts'
@@ -23,6 +24,7 @@ const COMMANDS = [
   addSlowestCommand,
   addTailCommand,
   addControlCommand,
+  addVerifyCommand,
 ]
 
 /**

@@ -41,6 +41,7 @@ export interface Session {
 
 export const EXIT_FAILURE = 1
 export const EXIT_USAGE = 2
+export const EXIT_INTERRUPTED = 130 // as shells tell it
 
 /** An error that has been explained on stderr; only the exit code is left to set. */
 export class ExitError extends Error {
@@ -64,9 +65,9 @@ export async function withDatabase(
   work: (session: Session) => Promise<void>,
 ): Promise<void> {
   const options = command.optsWithGlobals<GlobalOptions>()
-  const directory = options.dir ?? (context.env['KRONICLER_DIR'] || '.kronicler')
+  const directory = checkDirectory(context, options)
   const range = { from: parseTimeOption(options.from), to: parseTimeOption(options.to) }
-  checkUsage(directory, range)
+  checkRange(range)
   const faults: CorruptionError[] = []
   const database = await openDatabase(directory, { onFault: (fault) => faults.push(fault) })
   try {
@@ -87,9 +88,15 @@ export async function withDatabase(
   if (faults.some(isDamage)) throw new ExitError(EXIT_FAILURE)
 }
 
-/** What the database would refuse, told apart from what goes wrong in it. */
-function checkUsage(directory: string, range: TimeRange): void {
+/** The directory that is asked about. @throws {UsageError} */
+export function checkDirectory({ env }: CliContext, { dir }: GlobalOptions): string {
+  const directory = dir ?? (env['KRONICLER_DIR'] || '.kronicler')
   if (directory === '') throw new UsageError('--dir must be a path')
+  return directory
+}
+
+/** What the database would refuse, told apart from what goes wrong in it. */
+function checkRange(range: TimeRange): void {
   try {
     resolveRange(range)
   } catch (error) {

@@ -60,18 +60,20 @@ export async function verifySegment(
       } finally {
         check.close()
       }
+      pacer.add(before + sizeBytes - pacer.bytes)
+      const { firstRow, rowCount } = segment.header
+      return { rows: check.rows, firstRow, endRow: firstRow + rowCount, isSound: true }
     } finally {
       segment.close()
     }
-    pacer.add(before + sizeBytes - pacer.bytes)
-    const { firstRow, rowCount } = segment.header
-    return { rows: rowCount, firstRow, endRow: firstRow + rowCount, isSound: true }
   } finally {
     context.files.close(descriptor)
   }
 }
 
 class SegmentCheck {
+  /** Rows that can be read. */
+  rows = 0
   readonly #context: ReaderContext
   readonly #segment: SegmentReader
   readonly #directory: SegmentDirectory
@@ -184,11 +186,13 @@ class SegmentCheck {
     const { path } = segment
     const at = this.#directory.durationOffsets[chunk]!
     names.useFunction(segment.functionIds[chunk]!, path, at)
-    segment.startsOf(chunk) // checks that they begin and end where the directory says
+    // checks that they begin and end where the directory says
+    const hasStarts = segment.startsOf(chunk) !== undefined
     if (!this.#loadDurations(chunk)) {
       this.#totalIsKnown = false
       return
     }
+    if (hasStarts) this.rows += segment.rowCounts[chunk]!
     this.#checkDurations(chunk, at)
     this.#checkErrors(chunk)
     await this.#checkDetails(chunk)

@@ -1,8 +1,7 @@
 /** verifyDatabase: every flipped bit is found where it is, what is no damage is none, and a writer may go on writing. */
-import { mkdtempSync, readFileSync, rmSync, statSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { DatabaseWriter, openDatabase, verifyDatabase } from '../../../src/database.ts'
 import { nodeFiles, type FileLayer } from '../../../src/database/file.ts'
 import { loadKernels } from '../../../src/database/kernels/kernels.ts'
@@ -10,21 +9,16 @@ import { verifyDatabaseOn } from '../../../src/database/verify.ts'
 import { withDamage } from '../../support/damaged-files.ts'
 import { fillDatabase, filesOf } from '../../support/filled-database.ts'
 import { randomFrom } from '../../support/random-calls.ts'
-import { temporaryDirectory } from '../../support/temporary-directory.ts'
+import { sharedTemporaryDirectory, temporaryDirectory } from '../../support/temporary-directory.ts'
 
 const FLIPS_PER_FILE = 10
 
-let directory: string
+const directory = sharedTemporaryDirectory()
 let files: string[]
 
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'kronicler-verify-'))
   await fillDatabase(directory)
   files = filesOf(directory)
-})
-
-afterAll(() => {
-  rmSync(directory, { recursive: true, force: true })
 })
 
 test('a sound database has no faults, and every byte of it was read', async () => {
