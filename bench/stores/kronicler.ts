@@ -46,6 +46,21 @@ export const kroniclerStore: Store = {
       tail: async (limit) =>
         (await database.tail(limit)).map((row) => Math.round(row.startMs * 1000)),
       count: (range) => database.count(inMs(range)),
+      async series(functionId, range, buckets) {
+        const { points } = await database.series({
+          function: set.functionNames[functionId]!,
+          step: Math.ceil((range.toUs - range.fromUs) / buckets) / 1000,
+          aligned: false,
+          quantiles: [0.5, 0.99],
+          ...inMs(range),
+        })
+        return points.map(({ calls }) => calls)
+      },
+      async heatmap(functionId, range, buckets) {
+        const query = { function: set.functionNames[functionId]!, columns: buckets }
+        return (await database.heatmap({ ...query, ...inMs(range) })).calls
+      },
+      longerThan: (durationNs) => database.count({ where: { duration: { min: durationNs + 1 } } }),
       close: () => database.close(),
     }
   },

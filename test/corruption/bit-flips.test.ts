@@ -2,7 +2,7 @@
  * Bits flipped anywhere in a directory with every kind of file: every question is answered as if nothing had happened, or
  * with the damage; with `onFault`, from the rows that are left.
  *
- *   KRONICLER_FLIPS   how many (default 1500, with and without `onFault` in turns)
+ *   KRONICLER_FLIPS   how many (default 600, with and without `onFault` in turns; a tenth of that for verify)
  *   KRONICLER_SEED    of the places (default 1)
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CorruptionError, type Database } from '../../src/database.ts'
+import { verifyDatabaseOn } from '../../src/database/verify.ts'
 import { openDatabaseOn } from '../../src/query/open-database.ts'
 import { withDamage } from '../support/damaged-files.ts'
 import { randomFrom } from '../support/random-calls.ts'
@@ -22,7 +23,7 @@ import {
   type Answers,
 } from './sample-database.ts'
 
-const FLIPS = Number(process.env['KRONICLER_FLIPS'] ?? 1500)
+const FLIPS = Number(process.env['KRONICLER_FLIPS'] ?? 600)
 const SEED = Number(process.env['KRONICLER_SEED'] ?? 1)
 
 let directory: string
@@ -48,28 +49,59 @@ afterAll(() => {
 test(
   `${FLIPS} flipped bits: never a wrong answer`,
   async () => {
-    const random = randomFrom(SEED)
     const found = { thrown: 0, reported: 0, harmless: 0 }
-    for (let flip = 0; flip < FLIPS; flip++) {
-      const { path, content } = pickFile(random)
-      const byte = Math.floor(random() * content.length)
-      const bit = 1 << Math.floor(8 * random())
-      const what = `seed ${SEED}, flip ${flip}: ${relative(directory, path)}, bit ${bit} of byte ${byte}`
-      content[byte]! ^= bit
-      try {
-        const outcome =
-          flip % 2 === 0 ? await askStrictly(path, content, what) : await askOn(path, content, what)
-        found[outcome]++
-      } finally {
-        content[byte]! ^= bit
-      }
-    }
+    await withFlips(FLIPS, async ({ path, content, what, flip }) => {
+      const outcome =
+        flip % 2 === 0 ? await askStrictly(path, content, what) : await askOn(path, content, what)
+      found[outcome]++
+    })
     console.log(`seed ${SEED}: ${JSON.stringify(found)}`)
     expect(found.thrown).toBeGreaterThan(FLIPS / 5)
     expect(found.reported).toBeGreaterThan(FLIPS / 5)
   },
   60_000 + FLIPS * 100,
 )
+
+test(
+  `${FLIPS / 10} flipped bits: verify finds each, and names its file`,
+  async () => {
+    const sound = await verifyDatabaseOn(withDamage('', new Uint8Array()), directory)
+    expect(sound.faults).toEqual([])
+    await withFlips(FLIPS / 10, async ({ path, content, what }) => {
+      if (mayBeUnfinished(path, content)) return
+      const { faults, rows } = await verifyDatabaseOn(withDamage(path, content), directory)
+      expect(
+        faults.map((fault) => fault.path),
+        what,
+      ).toContain(path)
+      expect(rows, what).toBeLessThanOrEqual(sound.rows)
+    })
+  },
+  60_000 + FLIPS * 100,
+)
+
+interface Flip {
+  path: string
+  content: Uint8Array // with the bit flipped
+  what: string
+  flip: number // which one
+}
+
+async function withFlips(count: number, work: (flip: Flip) => Promise<void>): Promise<void> {
+  const random = randomFrom(SEED)
+  for (let flip = 0; flip < count; flip++) {
+    const { path, content } = pickFile(random)
+    const byte = Math.floor(random() * content.length)
+    const bit = 1 << Math.floor(8 * random())
+    const what = `seed ${SEED}, flip ${flip}: ${relative(directory, path)}, bit ${bit} of byte ${byte}`
+    content[byte]! ^= bit
+    try {
+      await work({ path, content, what, flip })
+    } finally {
+      content[byte]! ^= bit
+    }
+  }
+}
 
 function pickFile(random: () => number): (typeof files)[number] {
   let left = random() * files.reduce((sum, { weight }) => sum + weight, 0)

@@ -5,7 +5,7 @@ import { cpSync, existsSync, readdirSync, statSync, unlinkSync, utimesSync } fro
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { DatabaseWriter, type CallInput, type Database } from '../../src/database.ts'
+import { DatabaseWriter, type CallInput, type CallRow, type Database } from '../../src/database.ts'
 import { DirectoryWriter } from '../../src/database/directory-writer.ts'
 import { KIND_FUNCTION, encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
@@ -67,7 +67,7 @@ function detailsOf(random: () => number, durationNs: number): Partial<CallInput>
     async: random() < 0.5,
     selfNs: Math.floor(durationNs * random()),
     weight: random() < 0.2 ? 8 : 1,
-    attributes: random() < 0.4 ? { order: Math.floor(1e6 * random()) } : undefined,
+    attributes: random() < 0.4 ? { order: Math.floor(200 * random()) } : undefined,
   }
 }
 
@@ -108,6 +108,18 @@ export const QUESTIONS = {
   slowestOfOne: (database: Database) =>
     database.slowest({ function: 'work.0', limit: 300, from: FROM_MS }),
   tail: (database: Database) => database.tail(100),
+  series: (database: Database) => database.series({ step: '7m', from: FROM_MS, quantiles: [0.5] }),
+  seriesOfOne: (database: Database) =>
+    database.series({ step: '31s', function: 'work.1', from: FROM_MS, to: FROM_MS + 1e6 }),
+  heatmap: (database: Database) => database.heatmap({ columns: 20, from: FROM_MS }),
+  histogram: (database: Database) => database.histogram({ to: START_MS + 4e6 }),
+  longer: (database: Database) => database.count({ where: { duration: { min: 5000 } } }),
+  failed: (database: Database) =>
+    rowsOf(database.calls({ where: { error: 'TypeError' }, order: '-start', limit: 200 })),
+  withAttributes: (database: Database) =>
+    rowsOf(database.calls({ where: { attributes: { order: 77 } } })),
+  longest: (database: Database) =>
+    rowsOf(database.calls({ order: '-duration', limit: 150, from: FROM_MS })),
   names: (database: Database) => database.functionNames(),
   dropped: (database: Database) => database.dropped(),
   filtered: (database: Database) => database.filtered(),
@@ -115,6 +127,12 @@ export const QUESTIONS = {
 
 export type Answers = {
   [Name in keyof typeof QUESTIONS]: Awaited<ReturnType<(typeof QUESTIONS)[Name]>>
+}
+
+async function rowsOf(calls: AsyncIterable<CallRow>): Promise<CallRow[]> {
+  const rows: CallRow[] = []
+  for await (const call of calls) rows.push(call)
+  return rows
 }
 
 /** Asks them all, and closes the database. */
