@@ -7,7 +7,6 @@ import { Bytes } from './bytes.ts'
 import { decodedSizeBytes, MAX_CHUNK_ROWS } from './format/pages.ts'
 import { LONG_DURATION_NS } from './format/rows.ts'
 import type { DirectoryColumns } from './format/segment-directory.ts'
-import { CHUNK_FLAG_LONG } from './format/versions.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import { SPARSE_HISTOGRAM_MAX_BYTES } from './kernels/sizes.ts'
 
@@ -70,7 +69,6 @@ export class ChunkSummaries {
     columns.minDurationsNs[i] = minNs
     columns.maxDurationsNs[i] = maxNs
     const long = maxNs >= LONG_DURATION_NS
-    if (long) columns.codecs[i]! |= CHUNK_FLAG_LONG
     return long
   }
 

@@ -30,7 +30,6 @@ import {
   SEGMENT_HEADER_SIZE_BYTES,
   type Region,
 } from './format/segment-header.ts'
-import { START_CODEC_PFOR, START_CODEC_VARINT } from './format/versions.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import type { Progress } from './progress.ts'
 import { SegmentDetails } from './segment-details.ts'
@@ -50,6 +49,7 @@ export class SegmentWriter {
   // scratch for one chunk
   readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
   readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
+  #dense = false
 
   constructor(kernels: Kernels, files: FileLayer) {
     this.#kernels = kernels
@@ -64,6 +64,7 @@ export class SegmentWriter {
    *
    * @param sequence of the log that the rows come from
    * @param firstRow arrival number of the log's first row
+   * @param dense    whether durations shall be small rather than fast to scan: for rows that are seldom asked for
    */
   write(
     descriptor: number,
@@ -71,7 +72,9 @@ export class SegmentWriter {
     sequence: number,
     firstRow: number,
     progress: Progress,
+    dense = false,
   ): void {
+    this.#dense = dense
     const kernels = this.#kernels
     const output = this.#output
     const chunks = splitIntoChunks(rows)
@@ -123,7 +126,7 @@ export class SegmentWriter {
         columns.totalHistogramSizes[totals++] = summaries.endGroup()
       }
       const to = output.reserve(durationPageBound(chunk.count))
-      const end = encodeDurationPage(
+      const { end, codec } = encodeDurationPage(
         this.#kernels,
         summaries.saturated,
         chunk.count,
@@ -131,8 +134,10 @@ export class SegmentWriter {
         long,
         rows.columns().durationsNs,
         chunk.first,
+        this.#dense,
         to,
       )
+      columns.codecs[i] = codec
       columns.durationSizes[i] = output.endPage(end, progress)
       progress.tick()
     })
@@ -152,9 +157,16 @@ export class SegmentWriter {
       columns.minStartsUs[i] = startsUs[first]!
       columns.maxStartsUs[i] = startsUs[first + count - 1]!
       const wide = this.#kernels.deltaEncode(rows.startsUs + 8 * first, count, this.#gaps) > 0
-      const codec = wide ? START_CODEC_VARINT : START_CODEC_PFOR
-      columns.codecs[i]! |= codec << 4
-      const end = encodeStartPage(this.#kernels, this.#gaps, count, codec, startsUs, first, to)
+      const { end, codec } = encodeStartPage(
+        this.#kernels,
+        this.#gaps,
+        count,
+        wide,
+        startsUs,
+        first,
+        to,
+      )
+      columns.codecs[i]! |= codec
       columns.startSizes[i] = output.endPage(end, progress)
       progress.tick()
     })

@@ -235,6 +235,18 @@ describe('damaged segments', () => {
     )
   })
 
+  test('a codec that version 1 does not have is refused in a segment of version 1', async () => {
+    const bytes = await maker.make(manyRows(2000, (i) => [1, 1e15 + ((i * 7919) % 9973)]))
+    expect(read(bytes).directory.codecs[0]).toBe(0x20)
+    const kernels = loadFallbackKernels()
+    const { pointer } = fileBytes(kernels, bytes, 'seg')
+    kernels.view.setUint16(pointer + 4, 1, true)
+    kernels.view.setBigUint64(pointer + 56, 0n, true)
+    kernels.view.setBigUint64(pointer + 56, kernels.xxh64(pointer, 64), true)
+    bytes.set(kernels.u8.subarray(pointer, pointer + 64))
+    expect(() => read(bytes)).toThrow(expect.objectContaining({ code: 'KRONICLER_CORRUPT' }))
+  })
+
   test('a changed page of details under valid checksums is refused or gives possible rows', async () => {
     const original = await maker.make(detailedRows(2, 400, someDetails))
     let refused = 0

@@ -1,22 +1,26 @@
 /**
  * @module database/format/pages
- * Pages of a chunk: its durations, its start times, its errors. Format v1; the full text is docs/format/segment.md.
+ * Pages of a chunk: its durations, its start times, its errors. Format v2; the full text is docs/format/segment.md.
  *
- *   duration page  PFOR of min(duration, 2^32 - 1), base = the chunk's minimum, likewise saturated;
+ *   duration page  codec 0: PFOR of min(duration, 2^32 - 1), base = the chunk's minimum, likewise saturated;
+ *                  codec 1: Huffman of the same values, without a base
  *                  with CHUNK_FLAG_LONG then: count u16 | { row u16, durationNs u64 } x count, rows ascending
- *   start page     codec 0: PFOR of the gaps to the row before in µs (first 0), base 0; codec 1: the gaps as varints
+ *   start page     codec 0: PFOR of the gaps to the row before in µs (first 0), base 0; codec 1: the gaps as varints;
+ *                  codec 2: Huffman of the gaps
  *   error page     { gap varint, type varint } x errorCount, gap = rows between this error and the one before
  *
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
  */
 import type { Kernels } from '../kernels/kernels.ts'
-import { PFOR_BLOCK_VALUES, pforMaxBytes } from '../kernels/sizes.ts'
+import { huffmanMaxBytes, PFOR_BLOCK_VALUES, pforMaxBytes } from '../kernels/sizes.ts'
 import { corruption, readSafeU64, write64, type FileBytes } from './file-bytes.ts'
 import { LONG_DURATION_NS, MAX_DURATION_NS } from './rows.ts'
 import { VarintReader, writeVarint } from './varint.ts'
 import {
   CHUNK_FLAG_LONG,
+  DURATION_CODEC_HUFFMAN,
   DURATION_CODEC_PFOR,
+  START_CODEC_HUFFMAN,
   START_CODEC_PFOR,
   START_CODEC_VARINT,
 } from './versions.ts'
@@ -25,6 +29,11 @@ import {
 export const MAX_CHUNK_ROWS = 16_384
 const LONG_SIZE_BYTES = 10
 const MAX_ERROR_TYPE = 0xffff
+
+/** Chunks with fewer rows are not worth a Huffman code: what tells the code takes what it saves. */
+const HUFFMAN_MIN_ROWS = 128
+/** Chunks with as many rows are coded so without trying what else there is. */
+const HUFFMAN_ALWAYS_ROWS = 1024
 
 /** What a page's decoder must know of its chunk. */
 export interface ChunkShape {
@@ -55,22 +64,33 @@ export function decodedSizeBytes(rowCount: number, valueSizeBytes: 4 | 8): numbe
 
 /** Bytes that a page of so many rows may take. */
 export function durationPageBound(rowCount: number): number {
-  return pforMaxBytes(rowCount) + 2 + LONG_SIZE_BYTES * rowCount
+  return valuesBound(rowCount) + 2 + LONG_SIZE_BYTES * rowCount
 }
 
 export function startPageBound(rowCount: number): number {
-  return Math.max(pforMaxBytes(rowCount), 8 * rowCount)
+  return Math.max(valuesBound(rowCount), 8 * rowCount)
 }
 
 export function errorPageBound(errorCount: number): number {
   return 6 * errorCount
 }
 
+/** Room for whichever codec is smallest, and for the two that are compared. */
+function valuesBound(rowCount: number): number {
+  return pforMaxBytes(rowCount) + huffmanMaxBytes(rowCount)
+}
+
+/** Where a page ends, and how it is coded. */
+export interface EncodedPage {
+  end: number
+  codec: number // bits of the chunk's codec byte
+}
+
 /**
  * @param saturated   pointer to u32[rowCount], min(duration, 2^32 - 1), readable to a multiple of 128 values
  * @param durationsNs exact; looked at only if `long`
  * @param first       index of the chunk's first row in `durationsNs`
- * @returns end of the page
+ * @param dense       whether the page shall be small rather than fast to scan
  */
 export function encodeDurationPage(
   kernels: Kernels,
@@ -80,11 +100,15 @@ export function encodeDurationPage(
   long: boolean,
   durationsNs: Float64Array,
   first: number,
+  dense: boolean,
   to: number,
-): number {
+): EncodedPage {
   const base = Math.min(minDurationNs, LONG_DURATION_NS)
-  const end = kernels.pforEncode(saturated, rowCount, base, to)
-  if (!long) return end
+  const { end, isHuffman } = dense
+    ? encodeSmallest(kernels, saturated, rowCount, base, to)
+    : { end: kernels.pforEncode(saturated, rowCount, base, to), isHuffman: false }
+  const codec = isHuffman ? DURATION_CODEC_HUFFMAN : DURATION_CODEC_PFOR
+  if (!long) return { end, codec }
   const { view } = kernels
   let at = end + 2
   let count = 0
@@ -97,7 +121,7 @@ export function encodeDurationPage(
     count++
   }
   view.setUint16(end, count, true)
-  return at
+  return { end: at, codec: codec | CHUNK_FLAG_LONG }
 }
 
 /**
@@ -113,11 +137,16 @@ export function decodeDurationPage(
   chunk: ChunkShape,
   to: number,
 ): LongDurations | undefined {
-  if ((chunk.codec & 0x0f) !== DURATION_CODEC_PFOR) {
-    throw corruption(page, 0, `unknown duration codec ${chunk.codec & 0x0f}`)
+  const codec = chunk.codec & 0x0f
+  let end: number
+  if (codec === DURATION_CODEC_PFOR) {
+    const base = Math.min(chunk.minDurationNs, LONG_DURATION_NS)
+    end = decodePfor(page, 0, chunk.rowCount, base, to)
+  } else if (codec === DURATION_CODEC_HUFFMAN) {
+    end = decodeHuffman(page, chunk.rowCount, to)
+  } else {
+    throw corruption(page, 0, `unknown duration codec ${codec}`)
   }
-  const base = Math.min(chunk.minDurationNs, LONG_DURATION_NS)
-  const end = decodePfor(page, 0, chunk.rowCount, base, to)
   if ((chunk.codec & CHUNK_FLAG_LONG) === 0) {
     if (end !== page.sizeBytes)
       throw corruption(page, end, 'the duration page is longer than its data')
@@ -128,27 +157,29 @@ export function decodeDurationPage(
 
 /**
  * @param gaps     pointer to u32[rowCount] from deltaEncode, readable to a multiple of 128 values
- * @param startsUs exact; looked at only by codec 1
- * @param codec    START_CODEC_PFOR, or START_CODEC_VARINT if a gap is 2^32 µs or more
- * @returns end of the page
+ * @param wide     whether a gap is 2^32 µs or more
+ * @param startsUs exact; looked at only if `wide`
  */
 export function encodeStartPage(
   kernels: Kernels,
   gaps: number,
   rowCount: number,
-  codec: number,
+  wide: boolean,
   startsUs: Float64Array,
   first: number,
   to: number,
-): number {
-  if (codec === START_CODEC_PFOR) return kernels.pforEncode(gaps, rowCount, 0, to)
+): EncodedPage {
+  if (!wide) {
+    const { end, isHuffman } = encodeSmallest(kernels, gaps, rowCount, 0, to)
+    return { end, codec: (isHuffman ? START_CODEC_HUFFMAN : START_CODEC_PFOR) << 4 }
+  }
   const { u8 } = kernels
   let previousUs = startsUs[first]!
   for (let row = first; row < first + rowCount; row++) {
     to = writeVarint(u8, to, startsUs[row]! - previousUs)
     previousUs = startsUs[row]!
   }
-  return to
+  return { end: to, codec: START_CODEC_VARINT << 4 }
 }
 
 /**
@@ -166,11 +197,15 @@ export function decodeStartPage(
 ): void {
   const { kernels } = page
   const codec = (chunk.codec >> 4) & 7
-  if (codec === START_CODEC_PFOR) {
-    const end = decodePfor(page, 0, chunk.rowCount, 0, gaps)
+  if (codec === START_CODEC_PFOR || codec === START_CODEC_HUFFMAN) {
+    const { rowCount } = chunk
+    const end =
+      codec === START_CODEC_PFOR
+        ? decodePfor(page, 0, rowCount, 0, gaps)
+        : decodeHuffman(page, rowCount, gaps)
     if (end !== page.sizeBytes)
       throw corruption(page, end, 'the start page is longer than its data')
-    kernels.deltaDecode(gaps, chunk.rowCount, chunk.minStartUs, to)
+    kernels.deltaDecode(gaps, rowCount, chunk.minStartUs, to)
   } else if (codec === START_CODEC_VARINT) {
     decodeVarintStarts(page, chunk, to)
   } else {
@@ -270,6 +305,33 @@ export function skipPfor(page: FileBytes, position: number, rowCount: number): n
     }
   }
   if (end > page.sizeBytes) throw corruption(page, position, 'the page is malformed')
+  return end
+}
+
+/** @returns the end of the page that is in place */
+function encodeSmallest(
+  kernels: Kernels,
+  from: number,
+  rowCount: number,
+  base: number,
+  to: number,
+): { end: number; isHuffman: boolean } {
+  if (rowCount < HUFFMAN_MIN_ROWS) {
+    return { end: kernels.pforEncode(from, rowCount, base, to), isHuffman: false }
+  }
+  const end = kernels.huffmanEncode(from, rowCount, to)
+  if (rowCount >= HUFFMAN_ALWAYS_ROWS) return { end, isHuffman: true }
+  const pforEnd = kernels.pforEncode(from, rowCount, base, end)
+  if (pforEnd - end >= end - to) return { end, isHuffman: true }
+  kernels.u8.copyWithin(to, end, pforEnd)
+  return { end: to + pforEnd - end, isHuffman: false }
+}
+
+/** As decodePfor. */
+function decodeHuffman(page: FileBytes, rowCount: number, to: number): number {
+  const { kernels, pointer, sizeBytes } = page
+  const end = kernels.huffmanDecode(pointer, rowCount, to) - pointer
+  if (!(end > 0 && end <= sizeBytes)) throw corruption(page, 0, 'the page is malformed')
   return end
 }
 

@@ -23,6 +23,7 @@ import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS } from './pages.ts'
 import { MAX_DURATION_NS, MAX_WEIGHT } from './rows.ts'
 import type { Region, SegmentFooter, SegmentHeader } from './segment-header.ts'
+import { CODEC_BITS_V1 } from './versions.ts'
 import { VarintReader, writeVarint } from './varint.ts'
 
 /** Chunks with fewer rows have no histogram, sum or squared deviations: reading the rows costs less than a microsecond. */
@@ -418,6 +419,9 @@ function checkAgainst(
     else if (details !== undefined && details.weights[chunk]! < details.weights[chunk - 1]!) {
       throw corruption(file, 0, `the weights of function ${functionIds[chunk]} do not ascend`)
     }
+  }
+  if (header.version === 1 && columns.codecs.some((codec) => (codec & ~CODEC_BITS_V1) !== 0)) {
+    throw corruption(file, 0, 'a codec that segments of version 1 do not have')
   }
   if (rowCount !== header.rowCount) {
     throw corruption(file, 0, `the chunks hold ${rowCount} rows, the header ${header.rowCount}`)

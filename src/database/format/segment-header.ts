@@ -1,10 +1,10 @@
 /**
  * @module database/format/segment-header
- * First 64 and last 128 bytes of a segment. Format v1; the full text is docs/format/segment.md.
+ * First 64 and last 128 bytes of a segment. Format v2; the full text is docs/format/segment.md.
  *
  *   header: byte  size  field           type    meaning
  *              0     4  magic           u32 LE  "KRSG" in file order
- *              4     2  version         u16 LE  1
+ *              4     2  version         u16 LE  2
  *              6     2  flags           u16 LE  bit 0: has details: weights of chunks, and region X
  *              8     4  sequenceLow     u32 LE  first and last log inside the segment
  *             12     4  sequenceHigh    u32 LE
@@ -50,6 +50,7 @@ const FLAG_DETAILS = 1
 const DETAILS_REGION = 96
 
 export interface SegmentHeader {
+  version: number // 1..SEGMENT_VERSION
   sequenceLow: number
   sequenceHigh: number
   rowCount: number
@@ -78,7 +79,11 @@ export interface SegmentFooter {
 }
 
 /** Writes the header at `to` in the kernels' memory; SEGMENT_HEADER_SIZE_BYTES long. */
-export function encodeSegmentHeader(kernels: Kernels, header: SegmentHeader, to: number): void {
+export function encodeSegmentHeader(
+  kernels: Kernels,
+  header: Omit<SegmentHeader, 'version'>,
+  to: number,
+): void {
   kernels.u8.fill(0, to, to + SEGMENT_HEADER_SIZE_BYTES)
   const { view } = kernels
   view.setUint32(to, SEGMENT_MAGIC, true)
@@ -116,6 +121,7 @@ export function decodeSegmentHeader(file: FileBytes): SegmentHeader {
   const scale = view.getUint8(pointer + 48)
   if (scale !== HISTOGRAM_SCALE) throw tooNew(file, 48, `histograms of scale ${scale}`)
   const header: SegmentHeader = {
+    version,
     sequenceLow: view.getUint32(pointer + 8, true),
     sequenceHigh: view.getUint32(pointer + 12, true),
     rowCount: readSafeU64(view, pointer + 16),

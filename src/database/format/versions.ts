@@ -1,6 +1,6 @@
 /**
  * @module database/format/versions
- * Every version number, magic number and codec number of the files on disk. Format v1; the full text is docs/format/.
+ * Every version number, magic number and codec number of the files on disk. The full text is docs/format/.
  *
  * A version is raised when a reader of the older version would misread the file. A reader refuses a newer version
  * with KRONICLER_VERSION and keeps reading every older one.
@@ -10,7 +10,7 @@ export const DIRECTORY_VERSION = 1
 export const DICTIONARY_VERSION = 1
 export const WAL_VERSION = 1
 export const WAL_FRAME_VERSION = 1
-export const SEGMENT_VERSION = 1
+export const SEGMENT_VERSION = 2
 export const COUNTERS_VERSION = 1
 export const CONTROL_VERSION = 1
 export const ROLL_UP_VERSION = 1
@@ -28,10 +28,15 @@ export const ROLL_UP_BLOCK_MAGIC = magicOf('KRRB')
 
 /** Codecs of a duration page: bits 0-3 of a chunk's codec byte. */
 export const DURATION_CODEC_PFOR = 0
+export const DURATION_CODEC_HUFFMAN = 1 // since segment version 2
 
 /** Codecs of a start page: bits 4-6 of a chunk's codec byte. */
 export const START_CODEC_PFOR = 0 // 32-bit gaps
 export const START_CODEC_VARINT = 1 // some gap is 2^32 µs or more
+export const START_CODEC_HUFFMAN = 2 // 32-bit gaps; since segment version 2
+
+/** The bits of a chunk's codec byte that are used in a segment of version 1. */
+export const CODEC_BITS_V1 = 0x90
 
 /** Bit 7 of a chunk's codec byte: the duration page ends with a list of durations of 2^32 - 1 ns and more. */
 export const CHUNK_FLAG_LONG = 0x80

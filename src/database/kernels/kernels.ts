@@ -5,13 +5,19 @@
  *
  * Addresses are byte offsets into the memory. An array of numbers must be aligned to its element size; pages, sparse
  * histograms and hashed bytes may stand anywhere. Arrays must lie inside allocated areas: only the encoded forms
- * (`pforDecode`, `histogramMerge`) are checked, because they may come from a damaged file.
+ * (`pforDecode`, `huffmanDecode`, `histogramMerge`) are checked, because they may come from a damaged file.
  */
 import { loadFallbackKernels } from './fallback.ts'
 import { loadWasmKernels } from './wasm.ts'
 
 export { loadFallbackKernels } from './fallback.ts'
-export { PFOR_BLOCK_VALUES, pforMaxBytes, SPARSE_HISTOGRAM_MAX_BYTES } from './sizes.ts'
+export {
+  HUFFMAN_MAX_VALUES,
+  huffmanMaxBytes,
+  PFOR_BLOCK_VALUES,
+  pforMaxBytes,
+  SPARSE_HISTOGRAM_MAX_BYTES,
+} from './sizes.ts'
 
 export interface Kernels {
   readonly kind: 'wasm' | 'typescript'
@@ -53,6 +59,25 @@ export interface Kernels {
    * @returns end of the page, or 0 when the page is malformed (a width above 32, an exception outside its block)
    */
   pforDecode(from: number, n: number, base: number, to: number): number
+
+  /**
+   * Encodes values as one Huffman page (docs/format/segment.md).
+   *
+   * @param from u32[n]
+   * @param n    at most HUFFMAN_MAX_VALUES
+   * @param to   at most `huffmanMaxBytes(n)` bytes; nothing behind the page's end is touched
+   * @returns end of the page
+   */
+  huffmanEncode(from: number, n: number, to: number): number
+
+  /**
+   * Decodes one Huffman page. Writes nothing outside u32[n] at `to` and reads nothing outside the memory, whatever the
+   * page holds.
+   *
+   * @returns end of the page, or 0 when the page is malformed (codes that are none, a stream that does not end where the
+   *          next one begins)
+   */
+  huffmanDecode(from: number, n: number, to: number): number
 
   /**
    * Gaps between neighbours of f64[n], whole and ascending, to u32[n]; the first gap is 0.

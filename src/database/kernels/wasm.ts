@@ -4,13 +4,38 @@
  * over a memory of its own.
  */
 import { BUCKET_UPPER_NS, CELL_BUCKET } from '../../metrics/histogram.ts'
-import { CELL_ENTRIES, CELLS_AT } from './assembly/layout.ts'
+import {
+  CELL_ENTRIES,
+  CELLS_AT,
+  HEAP_AT,
+  HUFFMAN_CODES_AT,
+  HUFFMAN_COUNTS_AT,
+  HUFFMAN_STREAM_COUNTERS,
+  SLACK_SIZE_BYTES,
+} from './assembly/layout.ts'
+import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
 import type { Kernels } from './kernels.ts'
 import { KERNELS_WASM_BASE64 } from './kernels.wasm.ts'
-import { KernelMemory, MAX_PAGES } from './memory.ts'
+import { KernelMemory, MAX_PAGES, PAGE_SIZE_BYTES } from './memory.ts'
 
 /** The module's functions as WebAssembly has them: u32 and addresses come back as i32, u64 as a signed bigint. */
-type Exports = Omit<Kernels, 'kind' | 'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate'>
+type Exports = Omit<
+  Kernels,
+  'kind' | 'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate' | 'huffmanEncode'
+> & {
+  /** Counts the symbols of each stream, to HUFFMAN_COUNTS_AT. */
+  huffmanCount(from: number, n: number): void
+  /** Writes the streams by the codes at HUFFMAN_CODES_AT, each up to its end. */
+  huffmanPack(
+    from: number,
+    n: number,
+    to: number,
+    end0: number,
+    end1: number,
+    end2: number,
+    end3: number,
+  ): void
+}
 
 /** What of WebAssembly is used; the types of Node do not declare it. */
 interface WebAssemblyApi {
@@ -23,7 +48,7 @@ interface LinearMemory {
   grow(pages: number): number
 }
 
-const INITIAL_PAGES = 1
+const INITIAL_PAGES = Math.ceil((HEAP_AT + SLACK_SIZE_BYTES) / PAGE_SIZE_BYTES)
 const U32_MAX = 0xffffffff
 
 let compiled: object | undefined
@@ -46,6 +71,7 @@ class WasmKernels extends KernelMemory implements Kernels {
   readonly kind = 'wasm'
   readonly #memory: LinearMemory
   readonly #exports: Exports
+  readonly #code = new HuffmanCode()
 
   constructor(memory: LinearMemory, exports: Exports) {
     super(memory.buffer)
@@ -55,7 +81,7 @@ class WasmKernels extends KernelMemory implements Kernels {
   }
 
   protected grow(pages: number): ArrayBuffer {
-    this.#memory.grow(pages - this.u8.byteLength / 65_536)
+    this.#memory.grow(pages - this.u8.byteLength / PAGE_SIZE_BYTES)
     return this.#memory.buffer
   }
 
@@ -73,6 +99,32 @@ class WasmKernels extends KernelMemory implements Kernels {
 
   pforDecode(from: number, n: number, base: number, to: number): number {
     return this.#exports.pforDecode(from, n, base, to) >>> 0
+  }
+
+  huffmanEncode(from: number, n: number, to: number): number {
+    const code = this.#code
+    this.#exports.huffmanCount(from, n)
+    const counts = HUFFMAN_COUNTS_AT / 4
+    code.choose(this.u32.subarray(counts, counts + HUFFMAN_STREAMS * HUFFMAN_STREAM_COUNTERS))
+    this.u32.set(code.codes, HUFFMAN_CODES_AT / 4)
+    code.writeHeader(this.view, to)
+    const first = to + code.headerSizeBytes
+    const [size0, size1, size2, size3] = code.streamSizes as unknown as [
+      number,
+      number,
+      number,
+      number,
+    ]
+    const end0 = first + size0
+    const end1 = end0 + size1
+    const end2 = end1 + size2
+    const end3 = end2 + size3
+    this.#exports.huffmanPack(from, n, first, end0, end1, end2, end3)
+    return end3
+  }
+
+  huffmanDecode(from: number, n: number, to: number): number {
+    return this.#exports.huffmanDecode(from, n, to) >>> 0
   }
 
   deltaEncode(from: number, n: number, to: number): number {
