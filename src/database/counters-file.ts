@@ -15,7 +15,7 @@ import {
 } from './format/counters.ts'
 import { COUNTERS_FILE } from './format/directory.ts'
 import type { FileBytes } from './format/file-bytes.ts'
-import type { Kernels } from './kernels/kernels.ts'
+import type { LogKernels } from './kernels/kernels.ts'
 import { type Scratch } from './scratch.ts'
 
 /** A record may be read while it is written: it is whole at the next attempt. */
@@ -30,7 +30,7 @@ const READ_ATTEMPTS = 4
 export function writeCounters(
   files: FileLayer,
   folder: string,
-  kernels: Kernels,
+  kernels: LogKernels,
   scratch: Scratch,
   counters: Counters,
   generation: number,

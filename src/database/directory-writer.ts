@@ -36,8 +36,8 @@ import { planDetails, rowsOfOneFrame } from './format/wal-details.ts'
 import { type FrameOrigin } from './format/wal-frame-layout.ts'
 import { encodeWalFrame, walFrameBound } from './format/wal-frame-encoder.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
-import { loadFallbackKernels } from './kernels/fallback.ts'
-import type { Kernels } from './kernels/kernels.ts'
+import { ByteKernels } from './kernels/byte-kernels.ts'
+import type { Kernels, LogKernels } from './kernels/kernels.ts'
 import { Scratch } from './scratch.ts'
 import type { Sealer } from './seal.ts'
 import { currentIdentity } from './writer-identity.ts'
@@ -73,7 +73,7 @@ const S = WRITER_STATE
 export interface DirectoryWriterOptions {
   state?: Float64Array | undefined // f64[WRITER_STATE_LENGTH], shared if threads share the folder (default: private)
   files?: FileLayer | undefined // (default: the operating system's)
-  /** Loaded at the first append (default: those in TypeScript; who seals, or writes much, passes loadKernels). */
+  /** Loaded at the first append (default: those in TypeScript, when it seals; who seals, or writes much, passes loadKernels). */
   kernels?: Kernels | (() => Kernels) | undefined
   clock?: (() => number) | undefined // milliseconds since the Unix epoch (default: Date.now)
 }
@@ -89,8 +89,8 @@ export class DirectoryWriter {
   readonly #state: Float64Array
   readonly #files: FileLayer
   readonly #clock: () => number
-  readonly #loadKernels: () => Kernels
-  readonly #small: Kernels // for headers and names: creating must not wait for WebAssembly
+  readonly #loadKernels: (() => Kernels) | undefined
+  readonly #small: LogKernels // for headers and names: creating must not wait for WebAssembly
   readonly #smallScratch: Scratch
   #kernels: Kernels | undefined
   #frame: Scratch | undefined
@@ -105,9 +105,8 @@ export class DirectoryWriter {
     checkState(this.#state)
     this.#files = options.files ?? nodeFiles
     this.#clock = options.clock ?? Date.now
-    this.#loadKernels =
-      typeof kernels === 'function' ? kernels : kernels ? () => kernels : loadFallbackKernels
-    this.#small = loadFallbackKernels()
+    this.#loadKernels = typeof kernels === 'function' ? kernels : kernels && (() => kernels)
+    this.#small = new ByteKernels()
     this.#smallScratch = new Scratch(this.#small)
   }
 
@@ -252,7 +251,7 @@ export class DirectoryWriter {
       if (count < rowCount) plan = planDetails(rows, from, from + count)
     }
     const state = this.#state
-    const kernels = this.#loadedKernels()
+    const kernels = this.#logKernels()
     this.#frame ??= new Scratch(kernels)
     const to = this.#frame.reserve(walFrameBound(count, plan))
     const place = {
@@ -403,8 +402,12 @@ export class DirectoryWriter {
     throw new KroniclerError('KRONICLER_CLOSED', `the writer of ${this.path} is closed`)
   }
 
-  #loadedKernels(): Kernels {
-    this.#kernels ??= this.#loadKernels()
+  #logKernels(): LogKernels {
+    return this.#givenKernels() ?? this.#small
+  }
+
+  #givenKernels(): Kernels | undefined {
+    this.#kernels ??= this.#loadKernels?.()
     return this.#kernels
   }
 
@@ -464,7 +467,7 @@ export class DirectoryWriter {
   }
 
   /** Writes at the end of the file as the state knows it; moves that end only if all was written. */
-  #appendBytes(file: AppendedFile, kernels: Kernels, from: number, sizeBytes: number): void {
+  #appendBytes(file: AppendedFile, kernels: LogKernels, from: number, sizeBytes: number): void {
     const state = this.#state
     this.#cutTorn(file)
     const descriptor = state[file.descriptor]!
@@ -540,8 +543,9 @@ export class DirectoryWriter {
 
   /** A program's own thread only appends: what seals is loaded by those who seal. */
   async #createSealer(): Promise<Sealer> {
-    const { Sealer } = await import('./seal.ts')
-    return new Sealer(this.path, this.#files, this.#loadedKernels())
+    const { loadFallbackKernels, Sealer } = await import('./seal.ts')
+    const kernels = this.#givenKernels() ?? loadFallbackKernels()
+    return new Sealer(this.path, this.#files, kernels)
   }
 
   async #sealNow(sequence: number, onProgress: (() => void) | undefined): Promise<void> {

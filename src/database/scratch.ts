@@ -2,14 +2,14 @@
  * @module database/scratch
  * A reusable area of the kernels' memory that grows. The kernels give nothing back, so it doubles.
  */
-import type { Kernels } from './kernels/kernels.ts'
+import type { LogKernels } from './kernels/kernels.ts'
 
 export class Scratch {
-  readonly #kernels: Kernels
+  readonly #kernels: LogKernels
   #pointer = 0
   #sizeBytes = 0
 
-  constructor(kernels: Kernels) {
+  constructor(kernels: LogKernels) {
     this.#kernels = kernels
   }
 

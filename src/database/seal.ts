@@ -17,6 +17,8 @@ import { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
 import { SegmentWriter } from './segment-writer.ts'
 
+export { loadFallbackKernels } from './kernels/fallback.ts'
+
 const READ_SIZE_BYTES = 1 << 20
 
 /** Seals the logs of one folder, one after the other, in areas of the kernels' memory that it keeps. */

@@ -15,7 +15,7 @@
  *     56     8  checksum    u64 LE  xxh64 of the record with this field zero
  */
 import type { CorruptionError } from '../../errors.ts'
-import type { Kernels } from '../kernels/kernels.ts'
+import type { LogKernels } from '../kernels/kernels.ts'
 import {
   corruption,
   hasChecksum,
@@ -44,7 +44,7 @@ export function countersPosition(generation: number): number {
 
 /** Writes a record at `to` in the kernels' memory; COUNTERS_RECORD_SIZE_BYTES long. */
 export function encodeCounters(
-  kernels: Kernels,
+  kernels: LogKernels,
   counters: Counters,
   generation: number,
   to: number,

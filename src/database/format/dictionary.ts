@@ -18,7 +18,7 @@
  */
 import type { CorruptionError } from '../../errors.ts'
 import { decodeUtf8, encodeUtf8 } from '../../internal/utf8.ts'
-import type { Kernels } from '../kernels/kernels.ts'
+import type { LogKernels } from '../kernels/kernels.ts'
 import {
   corruption,
   hasChecksum,
@@ -53,7 +53,7 @@ export function encodeDictionaryEntry(kind: EntryKind, id: number, text: string)
 }
 
 /** Writes the file header at `to` in the kernels' memory; DICTIONARY_HEADER_SIZE_BYTES long. */
-export function encodeDictionaryHeader(kernels: Kernels, to: number): void {
+export function encodeDictionaryHeader(kernels: LogKernels, to: number): void {
   const { view } = kernels
   view.setUint32(to, DICTIONARY_MAGIC, true)
   view.setUint16(to + 4, DICTIONARY_VERSION, true)
@@ -66,7 +66,11 @@ export function encodeDictionaryHeader(kernels: Kernels, to: number): void {
  *
  * @returns size of the frame: DICTIONARY_FRAME_HEADER_SIZE_BYTES + entries.length
  */
-export function encodeDictionaryFrame(kernels: Kernels, entries: Uint8Array, to: number): number {
+export function encodeDictionaryFrame(
+  kernels: LogKernels,
+  entries: Uint8Array,
+  to: number,
+): number {
   const { view } = kernels
   const sizeBytes = DICTIONARY_FRAME_HEADER_SIZE_BYTES + entries.length
   view.setUint32(to, DICTIONARY_FRAME_MAGIC, true)

@@ -6,7 +6,7 @@
  * The kernels' views are replaced when their memory grows, so nobody keeps one over an allocate().
  */
 import { CorruptionError } from '../../errors.ts'
-import type { Kernels } from '../kernels/kernels.ts'
+import type { Kernels, LogKernels } from '../kernels/kernels.ts'
 
 export interface FileBytes {
   kernels: Kernels
@@ -20,7 +20,7 @@ const WORD = 2 ** 32
 
 /** xxh64 of `sizeBytes` at `pointer` with the 8 bytes at `pointer + field` read as zero. */
 export function checksumWithoutField(
-  kernels: Kernels,
+  kernels: LogKernels,
   pointer: number,
   sizeBytes: number,
   field: number,
@@ -35,7 +35,7 @@ export function checksumWithoutField(
 
 /** Writes that checksum into its field. */
 export function sealChecksum(
-  kernels: Kernels,
+  kernels: LogKernels,
   pointer: number,
   sizeBytes: number,
   field: number,
@@ -45,7 +45,7 @@ export function sealChecksum(
 }
 
 export function hasChecksum(
-  kernels: Kernels,
+  kernels: LogKernels,
   pointer: number,
   sizeBytes: number,
   field: number,

@@ -16,7 +16,7 @@
  *
  * Rows ascend in both lists.
  */
-import type { Kernels } from '../kernels/kernels.ts'
+import type { LogKernels } from '../kernels/kernels.ts'
 import { readSafeU64, write64 } from './file-bytes.ts'
 import {
   MAX_ATTRIBUTES_SIZE_BYTES,
@@ -125,7 +125,7 @@ export function rowsOfOneFrame(
  * @returns their end
  */
 export function writeDetails(
-  kernels: Kernels,
+  kernels: LogKernels,
   rows: RowColumns,
   from: number,
   end: number,
@@ -165,7 +165,7 @@ export function writeDetails(
 }
 
 /** Writes the header of the details at `to`. */
-export function writeDetailsHeader(kernels: Kernels, plan: DetailsPlan, to: number): void {
+export function writeDetailsHeader(kernels: LogKernels, plan: DetailsPlan, to: number): void {
   const { view } = kernels
   view.setUint32(to, plan.childrenCount, true)
   view.setUint32(to + 4, plan.attributeCount, true)
@@ -222,7 +222,7 @@ export function placeDetails(
  * @param durationsNs of the frame's rows; looked at only if there is a childrenNs
  */
 export function findDetailsFault(
-  kernels: Kernels,
+  kernels: LogKernels,
   details: FrameDetails,
   rowCount: number,
   durationsNs: Float64Array,
@@ -235,7 +235,7 @@ export function findDetailsFault(
 }
 
 function findWeightFault(
-  { u32 }: Kernels,
+  { u32 }: LogKernels,
   { weights }: FrameDetails,
   rowCount: number,
 ): string | undefined {
@@ -248,7 +248,7 @@ function findWeightFault(
 }
 
 function findChildrenFault(
-  { view }: Kernels,
+  { view }: LogKernels,
   details: FrameDetails,
   rowCount: number,
   durationsNs: Float64Array,
@@ -268,7 +268,7 @@ function findChildrenFault(
 }
 
 function findAttributesFault(
-  { view }: Kernels,
+  { view }: LogKernels,
   details: FrameDetails,
   rowCount: number,
 ): string | undefined {
@@ -293,7 +293,7 @@ function findAttributesFault(
  * none. Attributes are copied. `into.attributes` must have none of these rows.
  */
 export function decodeDetails(
-  kernels: Kernels,
+  kernels: LogKernels,
   frame: WalFrame,
   skip: number,
   into: RowDetails,
@@ -321,7 +321,7 @@ export function decodeDetails(
 
 /** Calls `visit` for every row of the frame with a childrenNs that is not 0. */
 export function forEachChildren(
-  { view }: Kernels,
+  { view }: LogKernels,
   details: FrameDetails,
   visit: (row: number, childrenNs: number) => void,
 ): void {
@@ -333,7 +333,7 @@ export function forEachChildren(
 
 /** Calls `visit` for every row of the frame with attributes. */
 export function forEachAttribute(
-  { view }: Kernels,
+  { view }: LogKernels,
   details: FrameDetails,
   visit: (row: number, pointer: number, sizeBytes: number) => void,
 ): void {

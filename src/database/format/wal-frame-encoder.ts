@@ -2,7 +2,7 @@
  * @module database/format/wal-frame-encoder
  * Rows → a frame of a write-ahead log. Its layout is told in wal-frame-layout.ts.
  */
-import type { Kernels } from '../kernels/kernels.ts'
+import type { LogKernels } from '../kernels/kernels.ts'
 import { sealChecksum, write64 } from './file-bytes.ts'
 import { LONG_DURATION_NS, MAX_DURATION_NS, MAX_START_US, type RowColumns } from './rows.ts'
 import { WAL_FRAME_MAGIC, WAL_FRAME_VERSION } from './versions.ts'
@@ -49,7 +49,7 @@ export function walFrameBound(rowCount: number, plan?: DetailsPlan): number {
  * @throws {RangeError} rowCount is not in 1..MAX_FRAME_ROWS, or the attributes are too large for one frame
  */
 export function encodeWalFrame(
-  kernels: Kernels,
+  kernels: LogKernels,
   rows: RowColumns,
   from: number,
   rowCount: number,
@@ -121,7 +121,7 @@ function hasWideId(functionIds: Uint32Array, from: number, end: number): boolean
 }
 
 function writeIds(
-  kernels: Kernels,
+  kernels: LogKernels,
   functionIds: Uint32Array,
   from: number,
   end: number,
@@ -139,7 +139,7 @@ function writeIds(
 }
 
 function writeStarts(
-  kernels: Kernels,
+  kernels: LogKernels,
   startsUs: Float64Array,
   from: number,
   end: number,
@@ -161,7 +161,7 @@ function writeStarts(
 
 /** @returns number of long durations written to `longsAt` */
 function writeDurations(
-  kernels: Kernels,
+  kernels: LogKernels,
   durationsNs: Float64Array,
   from: number,
   end: number,
@@ -189,7 +189,7 @@ function writeDurations(
 
 /** @returns number of errors written to `to` */
 function writeErrors(
-  kernels: Kernels,
+  kernels: LogKernels,
   errorTypes: Uint16Array,
   from: number,
   end: number,

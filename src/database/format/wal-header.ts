@@ -13,7 +13,7 @@
  *     32    24  reserved           zero
  *     56     8  checksum   u64 LE  xxh64 of the header with this field zero
  */
-import type { Kernels } from '../kernels/kernels.ts'
+import type { LogKernels } from '../kernels/kernels.ts'
 import {
   corruption,
   hasChecksum,
@@ -37,7 +37,7 @@ export interface WalHeader {
 }
 
 /** Writes the header at `to` in the kernels' memory; WAL_HEADER_SIZE_BYTES long. */
-export function encodeWalHeader(kernels: Kernels, header: WalHeader, to: number): void {
+export function encodeWalHeader(kernels: LogKernels, header: WalHeader, to: number): void {
   kernels.u8.fill(0, to, to + WAL_HEADER_SIZE_BYTES)
   const { view } = kernels
   view.setUint32(to, WAL_MAGIC, true)

@@ -4,12 +4,11 @@
  * the reference that the WebAssembly ones are tested against. Same bytes, same numbers, 5 to 20 times slower.
  */
 import { BUCKET_COUNT, bucketOf } from '../../metrics/histogram.ts'
-import { HEAP_AT, HUFFMAN_STREAM_COUNTERS, SLACK_SIZE_BYTES } from './assembly/layout.ts'
+import { HUFFMAN_STREAM_COUNTERS, SLACK_SIZE_BYTES } from './assembly/layout.ts'
+import { ByteKernels } from './byte-kernels.ts'
 import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
 import { decodeHuffmanStreams, packHuffmanStream, symbolOf } from './huffman-fallback.ts'
 import type { Kernels } from './kernels.ts'
-import { KernelMemory, PAGE_SIZE_BYTES } from './memory.ts'
-import { xxh64High, xxh64OfBytes } from './xxh64.ts'
 
 const BLOCK_VALUES = 128
 const MAX_EXCEPTIONS = 63
@@ -27,32 +26,11 @@ export function loadFallbackKernels(): Kernels {
   return new FallbackKernels()
 }
 
-class FallbackKernels extends KernelMemory implements Kernels {
+class FallbackKernels extends ByteKernels implements Kernels {
   readonly kind = 'typescript'
   readonly #lengthCounts = new Uint8Array(33)
   readonly #code = new HuffmanCode()
   readonly #symbolCounts = new Uint32Array(HUFFMAN_STREAMS * HUFFMAN_STREAM_COUNTERS)
-
-  constructor() {
-    super(
-      new ArrayBuffer(Math.ceil((HEAP_AT + SLACK_SIZE_BYTES) / PAGE_SIZE_BYTES) * PAGE_SIZE_BYTES),
-    )
-  }
-
-  protected grow(pages: number): ArrayBuffer {
-    const larger = new ArrayBuffer(pages * PAGE_SIZE_BYTES)
-    new Uint8Array(larger).set(this.u8)
-    return larger
-  }
-
-  xxh64(pointer: number, sizeBytes: number): bigint {
-    const low = xxh64OfBytes(this.view, pointer, sizeBytes)
-    return (BigInt(xxh64High()) << 32n) | BigInt(low)
-  }
-
-  xxh64Low(pointer: number, sizeBytes: number): number {
-    return xxh64OfBytes(this.view, pointer, sizeBytes)
-  }
 
   pforEncode(from: number, n: number, base: number, to: number): number {
     const blocks = Math.ceil(n / BLOCK_VALUES)

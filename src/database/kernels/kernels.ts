@@ -124,6 +124,12 @@ export interface Kernels {
   histogramMergeMany(list: number, n: number, histogram: number): void
 }
 
+/** What of the kernels writing a log takes. */
+export type LogKernels = Pick<
+  Kernels,
+  'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate' | 'xxh64' | 'xxh64Low'
+>
+
 /** Whether this thread has found that WebAssembly does not work here. */
 let wasmFails = false
 
