@@ -133,6 +133,7 @@ export type CallOrder = 'start' | '-start' | 'duration' | '-duration'
 export interface CallsQuery extends CountQuery {
   order?: CallOrder | undefined // default 'start'
   limit?: number | undefined // rows to return, 1 or more (default: all)
+  after?: string | undefined // id of a row of the same order: only what comes after it
 }
 
 /** Duration below which the given share of the calls lies. */
@@ -196,6 +197,7 @@ export type JsonValue =
 
 /** One stored call. */
 export interface CallRow {
+  id: string | undefined // for `fetch`, as long as the row is stored; undefined in rows of `follow`
   function: string
   startMs: number // since the epoch, microseconds in the fraction
   durationNs: number // exact

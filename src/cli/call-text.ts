@@ -18,6 +18,7 @@ type JsonRow = {
 /** A row whose fields are always there, in this order: JSON has no undefined. */
 export function toJsonRow(row: CallRow): JsonRow {
   return {
+    id: row.id ?? null,
     function: row.function,
     startMs: row.startMs,
     durationNs: row.durationNs,

@@ -123,6 +123,11 @@ export class Snapshot {
     return owner
   }
 
+  /** The writer's folder with the name. */
+  directory(name: string): DirectoryReader | undefined {
+    return this.#directories.get(name)
+  }
+
   /** Number of the function that a chunk's rows belong to. */
   functionOf(source: ChunkSource, chunk: number): number {
     const name = this.ownerOf(source).functionName(source.functionIds[chunk]!)

@@ -14,7 +14,8 @@ import { ChunkList } from './chunk-list.ts'
 import { rowsInRange, type RowSpan } from './range-scan.ts'
 import { RowSelection, type RowPosition } from './row-selection.ts'
 import { toCallRows, type RowReference } from './rows.ts'
-import { groupsInRange } from './scan-groups.ts'
+import type { Peers } from './row-ids.ts'
+import { groupsInRange, type ScanGroup } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
 
@@ -22,7 +23,7 @@ import type { RangeUs } from './time.ts'
 const FIRST_PASS_ROWS = 1024
 const PASS_ROWS = 65_536
 /** Rows that are made at a time. */
-const OUTPUT_ROWS = 4096
+const OUTPUT_ROWS = 16_384
 const NO_STARTS = new Float64Array(0)
 
 export interface CallsQuestion {
@@ -31,6 +32,7 @@ export interface CallsQuestion {
   filter: RowFilter
   order: CallOrder
   limit: number
+  after: RowReference | undefined // the row behind which the answer begins
   options: ScanOptions
 }
 
@@ -43,8 +45,9 @@ export async function* iterateCalls(
   const chunks = new ChunkList(groups, range, filter)
   const pace = new ScanPace(snapshot, options, chunks.totalRows)
   const passes = new Passes(snapshot, question, chunks, pace)
+  const peers = peersIn(groups)
   let left = question.limit
-  let after: RowPosition | undefined
+  let after = question.after && positionOf(question.after, question.order, chunks)
   for (let size = FIRST_PASS_ROWS; left > 0; size = Math.min(8 * size, PASS_ROWS)) {
     const selection = passes.room(Math.min(size, left))
     await passes.select(selection, after)
@@ -52,7 +55,7 @@ export async function* iterateCalls(
     for (let from = 0; from < indices.length; from += OUTPUT_ROWS) {
       const some = indices.subarray(from, from + OUTPUT_ROWS)
       const references = Array.from(some, (index) => referenceTo(chunks, selection, index))
-      for (const row of toCallRows(snapshot, references)) {
+      for (const row of toCallRows(snapshot, references, peers)) {
         yield row
         pace.check()
       }
@@ -61,6 +64,36 @@ export async function* iterateCalls(
     left -= indices.length
     after = selection.position(indices[indices.length - 1]!)
   }
+}
+
+/** Groups by function, of those that there were when the question began. */
+function peersIn(groups: readonly ScanGroup[]): Peers {
+  const byName = new Map<string, ScanGroup[]>()
+  for (const group of groups) {
+    const others = byName.get(group.functionName)
+    if (others === undefined) byName.set(group.functionName, [group])
+    else others.push(group)
+  }
+  return (functionName, visit) => {
+    for (const { group, source } of byName.get(functionName) ?? []) visit(source, group)
+  }
+}
+
+function positionOf(reference: RowReference, order: CallOrder, chunks: ChunkList): RowPosition {
+  const { chunk, durationNs, functionName, row, source, startUs } = reference
+  const key = order.endsWith('start') ? startUs : durationNs
+  const group = lastAtMost(source.firstChunks, chunk)
+  return {
+    key: order.startsWith('-') ? -key : key,
+    startUs,
+    chunk: chunks.placeOf({ source, group, functionName, rows: 0 }, chunk),
+    row,
+  }
+}
+
+/** Index of the last of the ascending values that is not above `value`. */
+function lastAtMost(values: Uint32Array, value: number): number {
+  return lowerBound(values, values.length, value + 1) - 1
 }
 
 function referenceTo(chunks: ChunkList, selection: RowSelection, index: number): RowReference {

@@ -55,6 +55,17 @@ export class ChunkList {
   chunk(index: number): number {
     return this.#chunkOf[index]!
   }
+
+  /** Where a chunk stands in the list, or would stand: then between two indices. */
+  placeOf(group: ScanGroup, chunk: number): number {
+    for (let index = 0; index < this.count; index++) {
+      const other = this.#groups[this.#groupOf[index]!]!
+      const order = compareGroups(other, group) || this.#chunkOf[index]! - chunk
+      if (order === 0) return index
+      if (order > 0) return index - 0.5
+    }
+    return this.count
+  }
 }
 
 /** By name, folder and weight, then the older file first, as rows that are alike in all else are ordered. */

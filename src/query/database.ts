@@ -70,6 +70,14 @@ export interface Database {
   tail(count?: number): Promise<CallRow[]>
 
   /**
+   * The call with the id, which is the same as long as the row is stored, also when it is sealed and merged; undefined when it
+   * is gone.
+   *
+   * @throws {RangeError} it is not the id of a row
+   */
+  fetch(id: string): Promise<CallRow | undefined>
+
+  /**
    * Every call that is stored from now on, as it arrives: each writer's in the order in which it stored them.
    * "Now" is when `follow` is called. Ends when `signal` aborts or the database is closed.
    */

@@ -43,6 +43,8 @@ import {
   checkWhole,
 } from './options.ts'
 import { addFunction, countFunction } from './range-scan.ts'
+import { locateRow, parseRowId, type RowId } from './row-ids.ts'
+import { toCallRows, withDurations, type RowReference } from './rows.ts'
 import { heatmapOf, seriesOf, type OverTime } from './series.ts'
 import { slowestCalls } from './slowest.ts'
 import { parseStepUs } from './step.ts'
@@ -160,16 +162,26 @@ export class EmbeddedDatabase implements Database {
   }
 
   calls(query: CallsQuery = {}): AsyncIterable<CallRow> {
-    const options = ['function', ...RANGE_OPTIONS, 'where', 'order', 'limit', ...SCAN_OPTIONS]
-    checkOptionNames(query, 'query', options)
+    const options = ['function', ...RANGE_OPTIONS, 'where', 'order', 'limit', 'after']
+    checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
     const names = checkFunctions(query.function)
     const range = resolveRange(query)
     const filter = checkFilter(query.where)
     const order = checkOrder(query.order)
     const limit = checkWhole(query.limit, 'limit', Number.MAX_SAFE_INTEGER, Infinity)
+    const after = query.after === undefined ? undefined : parseRowId(query.after, 'after')
     checkScan(query)
     this.#checkOpen()
-    return this.#iterate(names, { range, filter, order, limit, options: query })
+    return this.#iterate(names, after, { range, filter, order, limit, options: query })
+  }
+
+  fetch(id: string): Promise<CallRow | undefined> {
+    return attempt(() => {
+      const parsed = parseRowId(id, 'id')
+      this.#snapshot.refresh()
+      const row = this.#locate(parsed)
+      return row === undefined ? undefined : toCallRows(this.#snapshot, [row])[0]
+    })
   }
 
   tail(count?: number): Promise<CallRow[]> {
@@ -286,15 +298,26 @@ export class EmbeddedDatabase implements Database {
     }
   }
 
+  #locate(id: RowId): RowReference | undefined {
+    const row = locateRow(this.#snapshot, id)
+    return row && withDurations(this.#snapshot, [row])[0]
+  }
+
   async *#iterate(
     names: readonly string[] | undefined,
-    question: Omit<CallsQuestion, 'functionNumbers'>,
+    afterId: RowId | undefined,
+    question: Omit<CallsQuestion, 'functionNumbers' | 'after'>,
   ): AsyncGenerator<CallRow, void, undefined> {
     const release = this.#snapshot.context.hold()
     try {
       this.#snapshot.refresh()
       const functionNumbers = this.#functionNumbers(names)
-      yield* iterateCalls(this.#snapshot, { ...question, functionNumbers })
+      const after = afterId && this.#locate(afterId)
+      if (afterId !== undefined && after === undefined) {
+        const message = 'the row after which to go on is no longer stored'
+        throw new KroniclerError('KRONICLER_NOT_FOUND', message)
+      }
+      yield* iterateCalls(this.#snapshot, { ...question, functionNumbers, after })
     } finally {
       release()
     }

@@ -68,6 +68,7 @@ function addRows(snapshot: Snapshot, arrived: ArrivedRows, to: CallRow[]): void 
     const name = functionName(functionIds[row]!)
     if (name === HEALTH_FUNCTION) continue
     const encoded = {
+      id: undefined, // how many alike came before is not known here
       error: errorTypes[row] === 0 ? undefined : errorName(errorTypes[row]!),
       context: details?.contexts[row] ?? 0,
       childrenNs: details?.childrenNs[row] ?? 0,

@@ -10,6 +10,8 @@ import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { CorruptionError } from '../errors.ts'
 import type { CallRow } from '../types.ts'
+import { exactDurations } from './range-scan.ts'
+import { allPeers, rowIdsOf } from './row-ids.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 
@@ -24,6 +26,7 @@ export interface RowReference {
 
 /** What is known of a call beside its function, start and duration, still in the numbers of its writer. */
 export interface EncodedDetails {
+  id: string | undefined
   error: string | undefined
   context: number // see database/format/call-context.ts
   childrenNs: number
@@ -53,9 +56,10 @@ export class RowDecoder {
   }
 
   row(name: string, startUs: number, durationNs: number, details: EncodedDetails): CallRow {
-    const { attributes, childrenNs, context, error, offset, weight } = details
+    const { attributes, childrenNs, context, error, id, offset, weight } = details
     const parentId = parentIdOf(context)
     return {
+      id,
       function: name,
       startMs: startUs / 1000,
       durationNs,
@@ -83,10 +87,16 @@ export class RowDecoder {
 /**
  * Adds what is missing of each row.
  *
+ * @param peers all groups of their functions, as far as they have starts that the rows have
  * @returns the rows in the same order; without those that turn out to stand on a damaged page
  */
-export function toCallRows(snapshot: Snapshot, references: readonly RowReference[]): CallRow[] {
+export function toCallRows(
+  snapshot: Snapshot,
+  references: readonly RowReference[],
+  peers = allPeers(snapshot),
+): CallRow[] {
   const { faults } = snapshot.context
+  const ids = rowIdsOf(snapshot, references, peers)
   const rows = new Array<CallRow | undefined>(references.length)
   for (const [source, chunks] of groupByChunk(references)) {
     const owner = snapshot.ownerOf(source)
@@ -109,6 +119,7 @@ export function toCallRows(snapshot: Snapshot, references: readonly RowReference
         const type = errorTypeOf(errors, row)
         const error = type === 0 ? undefined : owner.errorName(type)
         rows[position] = decoder.row(functionName, startUs, durationNs, {
+          id: ids[position],
           error,
           context: details.contexts?.[i] ?? 0,
           childrenNs: details.childrenNs?.[i] ?? 0,
@@ -145,4 +156,20 @@ export function groupByChunk(
     else positions.push(position)
   })
   return groups
+}
+
+/** The rows with their durations, which were not needed to choose them; without those on damaged pages. */
+export function withDurations(snapshot: Snapshot, rows: RowReference[]): RowReference[] {
+  for (const [source, chunks] of groupByChunk(rows)) {
+    for (const [chunk, positions] of chunks) {
+      const durations = source.durationsOf(chunk)
+      if (durations === undefined) continue
+      for (const position of positions) {
+        const reference = rows[position]!
+        const { row } = reference
+        reference.durationNs = exactDurations(snapshot, durations, row, row + 1)[0]!
+      }
+    }
+  }
+  return rows.filter(({ durationNs }) => !Number.isNaN(durationNs))
 }

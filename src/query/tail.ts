@@ -7,8 +7,7 @@ import type { Snapshot } from '../database/snapshot.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
-import { exactDurations } from './range-scan.ts'
-import { groupByChunk, toCallRows, type RowReference } from './rows.ts'
+import { toCallRows, withDurations, type RowReference } from './rows.ts'
 
 interface Candidate {
   source: ChunkSource
@@ -63,20 +62,4 @@ function visit({ source, chunk, functionName }: Candidate, best: BestRows<RowRef
     if (startUs < (best.worst?.startUs ?? -Infinity)) return
     best.add({ source, chunk, row, functionName, startUs, durationNs: NaN })
   }
-}
-
-/** Durations are not needed to choose the rows, so they are decoded for the chosen ones only. */
-function withDurations(snapshot: Snapshot, rows: RowReference[]): RowReference[] {
-  for (const [source, chunks] of groupByChunk(rows)) {
-    for (const [chunk, positions] of chunks) {
-      const durations = source.durationsOf(chunk)
-      if (durations === undefined) continue
-      for (const position of positions) {
-        const reference = rows[position]!
-        const { row } = reference
-        reference.durationNs = exactDurations(snapshot, durations, row, row + 1)[0]!
-      }
-    }
-  }
-  return rows.filter(({ durationNs }) => !Number.isNaN(durationNs))
 }

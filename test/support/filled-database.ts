@@ -91,6 +91,6 @@ export async function allRows(directory: string): Promise<string[]> {
   }
 }
 
-export function rowText({ id: _, ...row }: CallRow & { id?: string }): string {
+export function rowText({ id: _, ...row }: CallRow): string {
   return JSON.stringify(row)
 }

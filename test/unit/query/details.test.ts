@@ -271,6 +271,7 @@ describe('rows', () => {
     details: Partial<CallRow> = {},
   ): CallRow {
     return {
+      id: expect.any(String) as string,
       function: name,
       startMs,
       durationNs,
@@ -303,7 +304,9 @@ describe('rows', () => {
     await writer.sealed()
     const rows: CallRow[] = []
     while (rows.length < calls.length) rows.push((await arriving.next()).value as CallRow)
-    expect(rows.sort((a, b) => a.startMs - b.startMs)).toStrictEqual(expected)
+    expect(rows.sort((a, b) => a.startMs - b.startMs)).toStrictEqual(
+      expected.map((call) => ({ ...call, id: undefined })),
+    )
     await database.close()
     await writer.close()
   })
