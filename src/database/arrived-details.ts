@@ -6,8 +6,10 @@
 import { forEachAttribute, forEachChildren, type FrameDetails } from './format/wal-details.ts'
 import { forEachError, type WalFrame } from './format/wal-frame.ts'
 import type { Kernels } from './kernels/kernels.ts'
+import type { GroupDetails } from './page-rows.ts'
 
-export class ArrivedDetails {
+export class ArrivedDetails implements GroupDetails {
+  readonly #kernels: Kernels
   /** Number of each clustered row, in their order. */
   readonly arrivals: Uint32Array
   // By number.
@@ -19,7 +21,8 @@ export class ArrivedDetails {
   attributeSizes: Uint32Array | undefined
   #count = 0 // rows added so far
 
-  constructor(rowCount: number) {
+  constructor(kernels: Kernels, rowCount: number) {
+    this.#kernels = kernels
     this.arrivals = new Uint32Array(rowCount)
     this.contexts = new Uint32Array(rowCount)
     this.childrenNs = new Float64Array(rowCount)
@@ -32,7 +35,8 @@ export class ArrivedDetails {
    *
    * @param positions of the frame's rows among the clustered ones
    */
-  add(kernels: Kernels, frame: WalFrame, skip: number, positions: Uint32Array): void {
+  add(frame: WalFrame, skip: number, positions: Uint32Array): void {
+    const kernels = this.#kernels
     const { details, rowCount } = frame
     const shift = this.#count - skip
     for (let row = skip; row < rowCount; row++) this.arrivals[positions[row]!] = shift + row
@@ -41,6 +45,29 @@ export class ArrivedDetails {
     })
     if (details !== undefined) this.#addDetails(kernels, details, rowCount, skip, shift)
     this.#count += rowCount - skip
+  }
+
+  copy(
+    first: number,
+    end: number,
+    contexts: Uint32Array,
+    childrenNs: Float64Array,
+    to: number,
+  ): void {
+    for (let row = first; row < end; row++) {
+      const arrival = this.arrivals[row]!
+      contexts[to] = this.contexts[arrival]!
+      childrenNs[to++] = this.childrenNs[arrival]!
+    }
+  }
+
+  attributesOf(row: number): Uint8Array | undefined {
+    if (this.attributePointers === undefined || this.attributeSizes === undefined) return undefined
+    const arrival = this.arrivals[row]!
+    const sizeBytes = this.attributeSizes[arrival]!
+    if (sizeBytes === 0) return undefined
+    const pointer = this.attributePointers[arrival]!
+    return this.#kernels.u8.subarray(pointer, pointer + sizeBytes)
   }
 
   #addDetails(

@@ -26,18 +26,21 @@ export interface ChunkSource {
   readonly chunkCount: number
   readonly functionIds: Uint32Array // as the writer numbers them
   readonly rowCounts: Uint32Array
+  /** 1: other chunks stand on the same pages, so what follows up to maxDurationsNs are bounds; some row of the page has them. */
+  readonly sharesPage: Uint8Array
   readonly minStartsUs: Float64Array
   readonly maxStartsUs: Float64Array
   readonly minDurationsNs: Float64Array
   readonly maxDurationsNs: Float64Array
-  readonly errorCounts: Uint32Array
+  readonly errorCounts: Uint32Array // exact
   readonly weights: Uint32Array // calls that each row of the chunk stands for, 1 .. MAX_WEIGHT
-  readonly hasDetails: Uint8Array // 1: some row has a context, time in children, or attributes
-  childrenSumNs(chunk: number): number // of all rows of the chunk; a double
+  readonly hasDetails: Uint8Array // 1: some row, of its page if it shares that, has a context, time in children, or attributes
+  childrenSumNs(chunk: number): number // of all rows of the chunk, or of its page if it shares that; a double
 
   /** Group g is all chunks of one function with one weight: [firstChunks[g], firstChunks[g + 1]). */
   readonly groupCount: number
   readonly firstChunks: Uint32Array // [groupCount + 1]
+  // bounds if its only chunk shares its page
   groupFirstUs(group: number): number
   groupLastUs(group: number): number
   groupWeight(group: number): number // weights[firstChunks[group]]

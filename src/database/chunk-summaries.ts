@@ -6,28 +6,26 @@ import { BUCKET_COUNT, bucketOf } from '../metrics/histogram.ts'
 import { Bytes } from './bytes.ts'
 import { decodedSizeBytes, MAX_CHUNK_ROWS } from './format/pages.ts'
 import { LONG_DURATION_NS } from './format/rows.ts'
-import type { DirectoryColumns } from './format/segment-directory.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import { SPARSE_HISTOGRAM_MAX_BYTES } from './kernels/sizes.ts'
 
 const WORD = 2 ** 32
 
-/** Rows [first, first + count) of the clustered rows: some of one function and weight, or all. */
-export interface Chunk {
-  functionId: number
-  first: number
-  count: number
-  isLastOfGroup: boolean
-  hasSiblings: boolean // its group has other chunks
-}
-
 /** Reused for one segment after the other. */
 export class ChunkSummaries {
   /** Address of u32[MAX_CHUNK_ROWS + 128]: durations of the chunk at hand. */
   readonly saturated: number
-  /** Sparse histograms of the chunks that have one, one after the other. */
-  readonly chunkHistograms = new Bytes()
-  readonly groupHistograms = new Bytes()
+  // of the durations narrowed last
+  minNs = 0
+  maxNs = 0
+  /** Whether some did not fit 32 bits. */
+  isLong = false
+  // of the chunk summarised last
+  sumHigh = 0
+  sumLow = 0 // in [0, 2^32)
+  squaredDeviations = 0
+  /** Sparse histograms of the groups of several chunks, one after the other. */
+  readonly groupHistograms = { bytes: new Bytes(), sizes: new Array<number>() }
   readonly #kernels: Kernels
   readonly #histogram: number // u32[BUCKET_COUNT], zero between chunks
   readonly #total: number // the same of a group, zero between groups
@@ -45,80 +43,70 @@ export class ChunkSummaries {
 
   /** Before the first chunk of a segment. */
   clear(): void {
-    this.chunkHistograms.clear()
-    this.groupHistograms.clear()
+    this.groupHistograms.bytes.clear()
+    this.groupHistograms.sizes = []
+    this.#kernels.u32.fill(0, this.#total / 4, this.#total / 4 + BUCKET_COUNT)
   }
 
-  /** Narrows the durations to 32 bits and finds their bounds. @returns whether some did not fit */
-  saturate(
-    durationsNs: Float64Array,
-    { first, count }: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-  ): boolean {
+  /** Narrows durations to 32 bits, to `saturated`, and finds their bounds. */
+  narrow(durationsNs: Float64Array): void {
     const { u32 } = this.#kernels
     const to = this.saturated / 4
+    const count = durationsNs.length
     let minNs = Infinity
     let maxNs = 0
     for (let row = 0; row < count; row++) {
-      const durationNs = durationsNs[first + row]!
+      const durationNs = durationsNs[row]!
       if (durationNs < minNs) minNs = durationNs
       if (durationNs > maxNs) maxNs = durationNs
       u32[to + row] = durationNs < LONG_DURATION_NS ? durationNs : LONG_DURATION_NS
     }
-    columns.minDurationsNs[i] = minNs
-    columns.maxDurationsNs[i] = maxNs
-    const long = maxNs >= LONG_DURATION_NS
-    return long
+    this.minNs = minNs
+    this.maxNs = maxNs
+    this.isLong = maxNs >= LONG_DURATION_NS
   }
 
-  /** Sum, squared deviations and histogram of a chunk whose durations have been narrowed. */
-  summarise(
-    durationsNs: Float64Array,
-    chunk: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-    long: boolean,
-  ): void {
+  /**
+   * Sum, squared deviations and histogram of a chunk whose durations have been narrowed.
+   *
+   * @param isWholeGroup no other chunk belongs to its group
+   * @param to           room for SPARSE_HISTOGRAM_MAX_BYTES
+   * @returns end of the sparse histogram
+   */
+  summarise(durationsNs: Float64Array, isWholeGroup: boolean, to: number): number {
     const kernels = this.#kernels
-    const { count } = chunk
+    const count = durationsNs.length
     kernels.aggregate(this.saturated, count, this.#histogram, this.#aggregate)
-    if (long) {
-      this.#summariseLong(durationsNs, chunk, columns, i)
+    if (this.isLong) {
+      this.#summariseLong(durationsNs)
     } else {
       const sum = kernels.f64[this.#aggregate / 8]! // below 2^14 * 2^32, so exact
-      columns.sumsHigh[i] = Math.floor(sum / WORD)
-      columns.sumsLow[i] = sum % WORD
-      columns.squaredDeviations[i] = kernels.squaredDeviations(this.saturated, count, sum / count)
+      this.sumHigh = Math.floor(sum / WORD)
+      this.sumLow = sum % WORD
+      this.squaredDeviations = kernels.squaredDeviations(this.saturated, count, sum / count)
     }
-    const sizeBytes = kernels.histogramEncode(this.#histogram, this.#sparse, true)
-    this.chunkHistograms.append(kernels.u8, this.#sparse, sizeBytes)
-    columns.histogramSizes[i] = sizeBytes
-    if (chunk.hasSiblings) kernels.histogramMerge(this.#sparse, this.#total)
+    const sizeBytes = kernels.histogramEncode(this.#histogram, to, true)
+    if (!isWholeGroup) kernels.histogramMerge(to, this.#total)
+    return to + sizeBytes
   }
 
   /** The histogram of a group of several chunks, all of which have been summarised. @returns its size */
   endGroup(): number {
     const kernels = this.#kernels
     const sizeBytes = kernels.histogramEncode(this.#total, this.#sparse, true)
-    this.groupHistograms.append(kernels.u8, this.#sparse, sizeBytes)
+    this.groupHistograms.bytes.append(kernels.u8, this.#sparse, sizeBytes)
+    this.groupHistograms.sizes.push(sizeBytes)
     return sizeBytes
   }
 
   /** The kernels took every long duration for 2^32 - 1 ns: counts those again, from the exact column. */
-  #summariseLong(
-    durationsNs: Float64Array,
-    { first, count }: Chunk,
-    columns: DirectoryColumns,
-    i: number,
-  ): void {
+  #summariseLong(durationsNs: Float64Array): void {
     const { u32 } = this.#kernels
     const histogram = this.#histogram / 4
     const saturatedBucket = histogram + bucketOf(LONG_DURATION_NS)
     let high = 0
     let low = 0
-    for (let row = first; row < first + count; row++) {
-      const durationNs = durationsNs[row]!
+    for (const durationNs of durationsNs) {
       const highPart = Math.floor(durationNs / WORD)
       high += highPart
       low += durationNs - highPart * WORD
@@ -127,14 +115,15 @@ export class ChunkSummaries {
       u32[histogram + bucketOf(durationNs)]!++
     }
     const carry = Math.floor(low / WORD)
-    columns.sumsHigh[i] = high + carry
-    columns.sumsLow[i] = low - carry * WORD
+    this.sumHigh = high + carry
+    this.sumLow = low - carry * WORD
+    const count = durationsNs.length
     const meanNs = (high / count) * WORD + low / count
     let squares = 0
-    for (let row = first; row < first + count; row++) {
-      const deviation = durationsNs[row]! - meanNs
+    for (const durationNs of durationsNs) {
+      const deviation = durationNs - meanNs
       squares += deviation * deviation
     }
-    columns.squaredDeviations[i] = squares
+    this.squaredDeviations = squares
   }
 }

@@ -18,6 +18,7 @@ import {
 } from './format/wal-frame.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame-layout.ts'
 import type { Kernels } from './kernels/kernels.ts'
+import type { GroupRows } from './page-rows.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
 import { sortRows } from './sort-rows.ts'
@@ -40,7 +41,7 @@ export interface ClusteredColumns {
 /** Ids below this are counted in a table, the others through a map. */
 const TABLE_IDS = 65_536
 
-export class ClusteredRows {
+export class ClusteredRows implements GroupRows {
   readonly #kernels: Kernels
   readonly #starts: Scratch
   readonly #durations: Scratch
@@ -93,7 +94,7 @@ export class ClusteredRows {
       progress.tick()
     })
     this.#place()
-    this.details = hasDetails ? new ArrivedDetails(this.rowCount) : undefined
+    this.details = hasDetails ? new ArrivedDetails(this.#kernels, this.rowCount) : undefined
     this.#views = undefined
     this.startsUs = this.#starts.reserve(8 * this.rowCount)
     this.durationsNs = this.#durations.reserve(8 * this.rowCount)
@@ -144,7 +145,7 @@ export class ClusteredRows {
     else this.#scatterNarrow(frame, skip)
     const { f64, u16 } = kernels
     const positions = this.#positions
-    this.details?.add(kernels, frame, skip, positions)
+    this.details?.add(frame, skip, positions)
     forEachLong(kernels, frame, (row, durationNs) => {
       if (row >= skip) f64[this.durationsNs / 8 + positions[row]!] = durationNs
     })

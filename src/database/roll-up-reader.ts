@@ -33,6 +33,7 @@ export class RollUpReader implements ChunkSource {
   readonly chunkCount: number
   readonly functionIds: Uint32Array
   readonly rowCounts: Uint32Array
+  readonly sharesPage: Uint8Array
   readonly minStartsUs: Float64Array
   readonly maxStartsUs: Float64Array
   readonly minDurationsNs: Float64Array
@@ -70,6 +71,7 @@ export class RollUpReader implements ChunkSource {
     this.chunkCount = count
     this.functionIds = Uint32Array.from(entries, ({ functionId }) => functionId)
     this.rowCounts = Uint32Array.from(entries, ({ calls }) => calls)
+    this.sharesPage = new Uint8Array(count)
     this.minStartsUs = Float64Array.from(entries, ({ firstUs }) => firstUs)
     this.maxStartsUs = Float64Array.from(entries, ({ lastUs }) => lastUs)
     this.minDurationsNs = Float64Array.from(entries, ({ minNs }) => minNs)

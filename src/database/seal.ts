@@ -74,7 +74,7 @@ export class Sealer {
     const descriptor = this.#files.open(temporary, 'wx+')
     try {
       try {
-        this.#writer.write(descriptor, this.#rows, sequence, header.firstRow, progress)
+        this.#writeRows(descriptor, sequence, header.firstRow, progress)
         await this.#files.fdatasync(descriptor)
       } finally {
         this.#files.close(descriptor)
@@ -86,6 +86,20 @@ export class Sealer {
       this.#discard(temporary)
       throw error
     }
+  }
+
+  #writeRows(descriptor: number, sequence: number, firstRow: number, progress: Progress): void {
+    const rows = this.#rows
+    const { maxStartUs, minStartUs, rowCount } = rows
+    const hasDetails = rows.details !== undefined
+    const sequences = { sequenceLow: sequence, sequenceHigh: sequence }
+    const shape = { ...sequences, rowCount, minStartUs, maxStartUs, firstRow, hasDetails }
+    this.#writer.begin(descriptor, shape, progress)
+    for (const { functionId, weight, first, end } of rows.functions) {
+      this.#writer.beginGroup(functionId, weight, end - first)
+      this.#writer.addRows(rows, first, end)
+    }
+    this.#writer.finish()
   }
 
   /** Reads the log and clusters its rows. */

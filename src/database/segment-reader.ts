@@ -8,6 +8,7 @@ import { MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
+  lowerBound,
   NO_DETAILS,
   type ChunkSource,
   type DecodedDetails,
@@ -15,15 +16,17 @@ import {
   type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from './file.ts'
-import { NO_ATTRIBUTES } from './format/attribute-blocks.ts'
+import { AttributesOfRows, NO_ATTRIBUTES } from './format/attribute-blocks.ts'
 import type { SequenceInterval } from './format/directory.ts'
-import type { FileBytes } from './format/file-bytes.ts'
+import { corruption, type FileBytes } from './format/file-bytes.ts'
 import {
   decodeDurationPage,
   decodeErrorPage,
+  decodeSharedStarts,
   decodeStartPage,
   type ChunkShape,
   type ErrorRows,
+  type LongDurations,
 } from './format/pages.ts'
 import {
   decodeChildrenColumn,
@@ -51,7 +54,8 @@ const NO_TOTAL = -1
 
 const NO_EXTENTS: Extents = {
   count: 0,
-  offsets: new Float64Array(1),
+  offsets: new Float64Array(0),
+  sizes: new Float64Array(0),
   checksums: new Uint32Array(0),
   pageExtent: new Uint32Array(0),
 }
@@ -73,6 +77,7 @@ export class SegmentReader implements ChunkSource {
   readonly chunkCount: number
   readonly functionIds: Uint32Array
   readonly rowCounts: Uint32Array
+  readonly sharesPage: Uint8Array
   readonly minStartsUs: Float64Array
   readonly maxStartsUs: Float64Array
   readonly minDurationsNs: Float64Array
@@ -124,10 +129,12 @@ export class SegmentReader implements ChunkSource {
       this.maxDurationsNs = directory.maxDurationsNs
       this.errorCounts = directory.errorCounts
       this.weights = directory.details?.weights ?? onesOf(this.chunkCount)
+      const detailsSizes = directory.details?.pageSizes
       this.hasDetails =
-        directory.details === undefined
+        detailsSizes === undefined
           ? zerosOf(this.chunkCount)
-          : Uint8Array.from(directory.details.pageSizes, (sizeBytes) => (sizeBytes > 0 ? 1 : 0))
+          : Uint8Array.from(directory.pages, (page) => (detailsSizes[page]! > 0 ? 1 : 0))
+      this.sharesPage = Uint8Array.from(directory.pages, (page) => directory.isShared[page]!)
       this.firstChunks = firstChunksOf(directory.functionIds, this.weights)
       this.groupCount = this.firstChunks.length - 1
     } catch (error) {
@@ -169,11 +176,12 @@ export class SegmentReader implements ChunkSource {
 
   chunkSummary(chunk: number, into: CallSummary): void {
     const directory = this.#directory
+    const page = directory.pages[chunk]!
     into.calls = this.rowCounts[chunk]!
     into.errors = this.errorCounts[chunk]!
-    into.sumHigh = directory.sumsHigh[chunk]!
-    into.sumLow = directory.sumsLow[chunk]!
-    into.squaredDeviations = directory.squaredDeviations[chunk]!
+    into.sumHigh = directory.sumsHigh[page]!
+    into.sumLow = directory.sumsLow[page]!
+    into.squaredDeviations = directory.squaredDeviations[page]!
     into.minNs = this.minDurationsNs[chunk]!
     into.maxNs = this.maxDurationsNs[chunk]!
     into.childrenNs = this.childrenSumNs(chunk)
@@ -182,8 +190,10 @@ export class SegmentReader implements ChunkSource {
   }
 
   chunkHistogram(chunk: number): number {
-    if (this.#directory.histogramSizes[chunk] === 0) return 0
-    return this.#histogram(chunk, this.#directory.histogramOffsets[chunk]!)
+    const { histogramOffsets, histogramSizes, pages } = this.#directory
+    const page = pages[chunk]!
+    if (histogramSizes[page] === 0) return 0
+    return this.#histogram(page, histogramOffsets[page]!)
   }
 
   groupHistogram(group: number): number {
@@ -192,23 +202,20 @@ export class SegmentReader implements ChunkSource {
       // a group of one chunk has the chunk's
       return this.chunkHistogram(this.firstChunks[group]!)
     }
-    return this.#histogram(this.chunkCount + total, this.#directory.totalHistogramOffsets[total]!)
+    const { pageCount, totalHistogramOffsets } = this.#directory
+    return this.#histogram(pageCount + total, totalHistogramOffsets[total]!)
   }
 
   durationsOf(chunk: number): LoadedDurations | undefined {
-    const context = this.#context
-    const key = this.#firstChunkKey + chunk
-    if (context.loadedDurations?.key === key) return context.loadedDurations.value
-    const { durationOffsets, durationSizes } = this.#directory
-    context.loadedDurations = undefined
-    const offset = durationOffsets[chunk]!
-    const pointer = context.durations
-    const shape = this.#shapeOf(chunk)
-    return this.#decodePage(this.#durations, chunk, offset, durationSizes[chunk]!, (page) => {
-      const value = { pointer, longs: decodeDurationPage(page, shape, pointer) }
-      context.loadedDurations = { key, value }
-      return value
-    })
+    const { firstRows, isShared, pages } = this.#directory
+    const loaded = this.#durationsOfPage(chunk)
+    if (loaded === undefined || isShared[pages[chunk]!] === 0) return loaded
+    const firstRow = firstRows[chunk]!
+    const { longs, pointer } = loaded
+    return {
+      pointer: pointer + 4 * firstRow,
+      longs: longs === undefined ? undefined : longsOf(longs, firstRow, this.rowCounts[chunk]!),
+    }
   }
 
   startsOf(chunk: number): Float64Array | undefined {
@@ -216,14 +223,25 @@ export class SegmentReader implements ChunkSource {
     const { gaps, starts } = context
     const key = this.#firstChunkKey + chunk
     if (context.loadedStarts !== key) {
-      const { startOffsets, startSizes } = this.#directory
+      const { firstRows, isShared, pages, startOffsets, startSizes } = this.#directory
       context.loadedStarts = undefined
-      const offset = startOffsets[chunk]!
+      const page = pages[chunk]!
       const shape = this.#shapeOf(chunk)
-      const loaded = this.#decodePage(this.#starts, chunk, offset, startSizes[chunk]!, (page) => {
-        decodeStartPage(page, shape, starts, gaps)
+      const decode = (bytes: FileBytes) => {
+        if (isShared[page] === 0) decodeStartPage(bytes, shape, starts, gaps)
+        else {
+          const count = this.rowCounts[chunk]!
+          decodeSharedStarts(bytes, shape, firstRows[chunk]!, count, starts, gaps)
+        }
         return true
-      })
+      }
+      const loaded = this.#decodePage(
+        this.#starts,
+        page,
+        startOffsets[page]!,
+        startSizes[page]!,
+        decode,
+      )
       if (loaded === undefined) return undefined
       context.loadedStarts = key
     }
@@ -231,34 +249,47 @@ export class SegmentReader implements ChunkSource {
   }
 
   errorsOf(chunk: number): ErrorRows | undefined {
-    if (this.errorCounts[chunk] === 0) return NO_ERRORS
-    const { errorOffsets, errorSizes } = this.#directory
+    const errorCount = this.errorCounts[chunk]!
+    if (errorCount === 0) return NO_ERRORS
+    const { errorOffsets, errorSizes, firstRows, isShared, pages } = this.#directory
+    const page = pages[chunk]!
     const shape = this.#shapeOf(chunk)
-    return this.#decodePage(this.#errors, chunk, errorOffsets[chunk]!, errorSizes[chunk]!, (page) =>
-      decodeErrorPage(page, shape),
-    )
+    return this.#decodePage(this.#errors, page, errorOffsets[page]!, errorSizes[page]!, (bytes) => {
+      const errors = decodeErrorPage(bytes, shape)
+      if (isShared[page] === 0) return errors
+      const own = errorsOf(errors, firstRows[chunk]!, this.rowCounts[chunk]!)
+      if (own.rows.length === errorCount) return own
+      throw corruption(bytes, 0, 'the errors of a page are not those of its functions')
+    })
   }
 
   childrenSumNs(chunk: number): number {
-    const { details } = this.#directory
+    const { details, pages } = this.#directory
     if (details === undefined) return 0
-    return details.childrenSumsHigh[chunk]! * WORD + details.childrenSumsLow[chunk]!
+    const page = pages[chunk]!
+    return details.childrenSumsHigh[page]! * WORD + details.childrenSumsLow[page]!
   }
 
   detailsOf(chunk: number): DecodedDetails | undefined {
     if (this.hasDetails[chunk] === 0) return NO_DETAILS
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
-    return this.#decodeDetails(chunk, (page) =>
-      decodeDetailsPage(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps),
-    )
+    const { gaps } = this.#context
+    return this.#decodeDetails(chunk, (page) => {
+      const details = decodeDetailsPage(page, durationsNs, this.childrenSumNs(chunk), gaps)
+      return {
+        contexts: this.#rowsOf(chunk, details.contexts),
+        childrenNs: this.#rowsOf(chunk, details.childrenNs),
+      }
+    })
   }
 
   childrenOf(chunk: number): Float64Array | undefined {
     const durationsNs = this.#exactDurationsOf(chunk)
     if (durationsNs === undefined) return undefined
+    const { gaps } = this.#context
     return this.#decodeDetails(chunk, (page) =>
-      decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), this.#context.gaps),
+      this.#rowsOf(chunk, decodeChildrenColumn(page, durationsNs, this.childrenSumNs(chunk), gaps)),
     )
   }
 
@@ -268,26 +299,26 @@ export class SegmentReader implements ChunkSource {
     durationsNs: ArrayLike<number>,
   ): DecodedDetails | undefined {
     if (this.hasDetails[chunk] === 0) return NO_DETAILS
-    const rowCount = this.rowCounts[chunk]!
+    const { firstRows, pageRowCounts, pages } = this.#directory
+    const firstRow = firstRows[chunk]!
+    const rowsOfPage = firstRow === 0 ? rows : Uint32Array.from(rows, (row) => firstRow + row)
+    const rowCount = pageRowCounts[pages[chunk]!]!
     return this.#decodeDetails(chunk, (page) =>
-      decodeDetailsOfRows(page, rowCount, rows, durationsNs, this.#context.gaps),
+      decodeDetailsOfRows(page, rowCount, rowsOfPage, durationsNs, this.#context.gaps),
     )
   }
 
   attributesOf(chunk: number): RowAttributes | undefined {
     if (this.hasDetails[chunk] === 0) return NO_ATTRIBUTES
-    const context = this.#context
-    const key = this.#firstChunkKey + chunk
-    if (context.loadedAttributes?.key === key) return context.loadedAttributes.value
-    return this.#decodeDetails(chunk, (page) => {
-      const value = openAttributes(page, this.rowCounts[chunk]!, (decode) => this.#decode(decode))
-      context.loadedAttributes = { key, value }
-      return value
-    })
+    const { firstRows, isShared, pages } = this.#directory
+    const attributes = this.#attributesOfPage(chunk)
+    if (attributes === undefined || isShared[pages[chunk]!] === 0) return attributes
+    return new AttributesOfRows(attributes, firstRows[chunk]!, this.rowCounts[chunk]!)
   }
 
   detailsOffset(chunk: number): number {
-    return this.#directory.details?.pageOffsets[chunk] ?? 0
+    const { details, pages } = this.#directory
+    return details?.pageOffsets[pages[chunk]!] ?? 0
   }
 
   close(): void {
@@ -315,9 +346,9 @@ export class SegmentReader implements ChunkSource {
     return header
   }
 
-  #readFooter(sizeBytes: number, { hasDetails }: SegmentHeader) {
+  #readFooter(sizeBytes: number, header: SegmentHeader) {
     const offset = sizeBytes - SEGMENT_FOOTER_SIZE_BYTES
-    return decodeSegmentFooter(this.#read(offset, SEGMENT_FOOTER_SIZE_BYTES), hasDetails)
+    return decodeSegmentFooter(this.#read(offset, SEGMENT_FOOTER_SIZE_BYTES), header)
   }
 
   #read(offset: number, sizeBytes: number): FileBytes {
@@ -351,28 +382,74 @@ export class SegmentReader implements ChunkSource {
     return totals
   }
 
+  /** Of all rows of the chunk's page. */
+  #durationsOfPage(chunk: number): LoadedDurations | undefined {
+    const context = this.#context
+    const { durationOffsets, durationSizes, pages } = this.#directory
+    const page = pages[chunk]!
+    const key = this.#firstChunkKey + page
+    if (context.loadedDurations?.key === key) return context.loadedDurations.value
+    context.loadedDurations = undefined
+    const offset = durationOffsets[page]!
+    const pointer = context.durations
+    const shape = this.#shapeOf(chunk)
+    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
+      const value = { pointer, longs: decodeDurationPage(bytes, shape, pointer) }
+      context.loadedDurations = { key, value }
+      return value
+    })
+  }
+
+  /** The same with the long ones in full. */
   #exactDurationsOf(chunk: number): Float64Array | undefined {
-    const durations = this.durationsOf(chunk)
+    const durations = this.#durationsOfPage(chunk)
     if (durations === undefined) return undefined
     const { longs, pointer } = durations
+    const { pageRowCounts, pages } = this.#directory
     const { u32 } = this.#context.kernels
     const first = pointer / 4
-    const durationsNs = new Float64Array(u32.subarray(first, first + this.rowCounts[chunk]!))
+    const durationsNs = new Float64Array(u32.subarray(first, first + pageRowCounts[pages[chunk]!]!))
     longs?.rows.forEach((row, i) => {
       durationsNs[row] = longs.durationsNs[i]!
     })
     return durationsNs
   }
 
+  /** Of all rows of the chunk's page. */
+  #attributesOfPage(chunk: number): RowAttributes | undefined {
+    const context = this.#context
+    const { pageRowCounts, pages } = this.#directory
+    const page = pages[chunk]!
+    const key = this.#firstChunkKey + page
+    if (context.loadedAttributes?.key === key) return context.loadedAttributes.value
+    return this.#decodeDetails(chunk, (bytes) => {
+      const value = openAttributes(bytes, pageRowCounts[page]!, (decode) => this.#decode(decode))
+      context.loadedAttributes = { key, value }
+      return value
+    })
+  }
+
+  /** What is known of all rows of a page, of the chunk's rows. */
+  #rowsOf<Column extends Uint32Array | Float64Array>(
+    chunk: number,
+    column: Column | undefined,
+  ): Column | undefined {
+    const firstRow = this.#directory.firstRows[chunk]!
+    return column?.subarray(firstRow, firstRow + this.rowCounts[chunk]!) as Column | undefined
+  }
+
+  /** Of the chunk's page: the bounds are those of all chunks that share it. */
   #shapeOf(chunk: number): ChunkShape {
+    const { codecs, pageErrorCounts, pageRowCounts, pages } = this.#directory
+    const page = pages[chunk]!
     return {
-      rowCount: this.rowCounts[chunk]!,
-      codec: this.#directory.codecs[chunk]!,
+      rowCount: pageRowCounts[page]!,
+      codec: codecs[page]!,
       minStartUs: this.minStartsUs[chunk]!,
       maxStartUs: this.maxStartsUs[chunk]!,
       minDurationNs: this.minDurationsNs[chunk]!,
       maxDurationNs: this.maxDurationsNs[chunk]!,
-      errorCount: this.errorCounts[chunk]!,
+      errorCount: pageErrorCounts[page]!,
     }
   }
 
@@ -389,8 +466,10 @@ export class SegmentReader implements ChunkSource {
 
   /** Decodes the details page of a chunk that has one. */
   #decodeDetails<T>(chunk: number, decode: (page: FileBytes) => T): T | undefined {
-    const { pageOffsets, pageSizes } = this.#directory.details!
-    return this.#decodePage(this.#details, chunk, pageOffsets[chunk]!, pageSizes[chunk]!, decode)
+    const { details, pages } = this.#directory
+    const { pageOffsets, pageSizes } = details!
+    const page = pages[chunk]!
+    return this.#decodePage(this.#details, page, pageOffsets[page]!, pageSizes[page]!, decode)
   }
 
   /** Runs a decoder on a page where it stands in the buffer pool; damage is reported, or thrown if nobody listens. */
@@ -432,7 +511,7 @@ export class SegmentReader implements ChunkSource {
     const { pool } = this.#context
     const slot = pool.find(firstKey + extent)
     if (slot !== MISS) return slot
-    const sizeBytes = extents.offsets[extent + 1]! - extents.offsets[extent]!
+    const sizeBytes = extents.sizes[extent]!
     return pool.admit(firstKey + extent, sizeBytes, (pointer) => {
       this.#readExtent(extents, extent, pointer, sizeBytes)
     })
@@ -448,6 +527,31 @@ export class SegmentReader implements ChunkSource {
     if (kernels.xxh64Low(pointer, sizeBytes) !== extents.checksums[extent]) {
       throw new CorruptionError(this.path, offset, 'checksum of a page does not match')
     }
+  }
+}
+
+/** Those of rows [firstRow, firstRow + rowCount), counted from there. */
+function errorsOf({ rows, types }: ErrorRows, firstRow: number, rowCount: number): ErrorRows {
+  const first = lowerBound(rows, rows.length, firstRow)
+  const end = lowerBound(rows, rows.length, firstRow + rowCount)
+  return {
+    rows: rows.slice(first, end).map((row) => row - firstRow),
+    types: types.subarray(first, end),
+  }
+}
+
+/** The same of long durations; undefined if none of the rows has one. */
+function longsOf(
+  { durationsNs, rows }: LongDurations,
+  firstRow: number,
+  rowCount: number,
+): LongDurations | undefined {
+  const first = lowerBound(rows, rows.length, firstRow)
+  const end = lowerBound(rows, rows.length, firstRow + rowCount)
+  if (first === end) return undefined
+  return {
+    rows: rows.slice(first, end).map((row) => row - firstRow),
+    durationsNs: durationsNs.subarray(first, end),
   }
 }
 

@@ -11,11 +11,7 @@ import { parseAttributes } from './format/attributes.ts'
 import { parentIdOf } from './format/call-context.ts'
 import type { SequenceInterval } from './format/directory.ts'
 import { MAX_CHUNK_ROWS } from './format/pages.ts'
-import {
-  SUMMARY_MIN_ROWS,
-  type Extents,
-  type SegmentDirectory,
-} from './format/segment-directory.ts'
+import type { Extents, SegmentDirectory } from './format/segment-directory.ts'
 import { SEGMENT_FOOTER_SIZE_BYTES, SEGMENT_HEADER_SIZE_BYTES } from './format/segment-header.ts'
 import type { NamesUsed } from './names-used.ts'
 import type { Pacer } from './pacer.ts'
@@ -71,6 +67,23 @@ export async function verifySegment(
   }
 }
 
+/** Of the rows of a page that have been seen. */
+interface PageBounds {
+  page: number
+  rows: number
+  minUs: number
+  maxUs: number
+  minNs: number
+  maxNs: number
+  maxErrorNs: number // 0 without errors
+  isKnown: boolean // nothing of it was damaged
+}
+
+function noBounds(page: number): PageBounds {
+  const nothing = { minUs: Infinity, maxUs: -Infinity, minNs: Infinity, maxNs: 0, maxErrorNs: 0 }
+  return { page, rows: 0, ...nothing, isKnown: true }
+}
+
 class SegmentCheck {
   /** Rows that can be read. */
   rows = 0
@@ -86,6 +99,7 @@ class SegmentCheck {
   // of the group at hand
   readonly #total = new Float64Array(BUCKET_COUNT)
   #totalIsKnown = true
+  #sharedBounds = noBounds(-1) // of the shared page at hand
   readonly #stored: Area // u32[BUCKET_COUNT]
 
   constructor(
@@ -130,7 +144,7 @@ class SegmentCheck {
     this.#damaged.set(extents, damaged)
     for (let extent = 0; extent < extents.count; extent++) {
       const offset = extents.offsets[extent]!
-      const sizeBytes = extents.offsets[extent + 1]! - offset
+      const sizeBytes = extents.sizes[extent]!
       const file = this.#context.read(this.#descriptor, path, offset, sizeBytes)
       if (file.sizeBytes !== sizeBytes) {
         damaged.add(extent)
@@ -169,8 +183,10 @@ class SegmentCheck {
     this.#total.fill(0)
     this.#totalIsKnown = true
     for (let chunk = first; chunk < end; chunk++) {
+      // the chunks of a group of several have pages of their own
       if (chunk > first && minStartsUs[chunk]! < maxStartsUs[chunk - 1]!) {
-        this.#report(this.#directory.startOffsets[chunk]!, 'the starts of a function do not ascend')
+        const { pages, startOffsets } = this.#directory
+        this.#report(startOffsets[pages[chunk]!]!, 'the starts of a function do not ascend')
       }
       await this.#checkChunk(chunk)
       if (pacer.isDue) await pacer.pause()
@@ -184,18 +200,57 @@ class SegmentCheck {
     const segment = this.#segment
     const { names } = this.#options
     const { path } = segment
-    const at = this.#directory.durationOffsets[chunk]!
+    const at = this.#directory.durationOffsets[this.#directory.pages[chunk]!]!
     names.useFunction(segment.functionIds[chunk]!, path, at)
-    // checks that they begin and end where the directory says
-    const hasStarts = segment.startsOf(chunk) !== undefined
+    const bounds = this.#beginBounds(chunk)
+    const startsUs = segment.startsOf(chunk) // of a page of its own checks that they are as the directory says
+    if (startsUs === undefined) bounds.isKnown = false
+    else {
+      bounds.minUs = Math.min(bounds.minUs, startsUs[0]!)
+      bounds.maxUs = Math.max(bounds.maxUs, startsUs.at(-1)!)
+    }
     if (!this.#loadDurations(chunk)) {
       this.#totalIsKnown = false
+      bounds.isKnown = false
       return
     }
-    if (hasStarts) this.rows += segment.rowCounts[chunk]!
-    this.#checkDurations(chunk, at)
-    this.#checkErrors(chunk)
+    if (startsUs !== undefined) this.rows += segment.rowCounts[chunk]!
+    this.#checkDurations(chunk, at, bounds)
+    this.#checkErrors(chunk, bounds)
+    this.#endBounds(chunk, at, bounds)
     await this.#checkDetails(chunk)
+  }
+
+  /** Bounds of the chunk's page: those of the chunk before if both share it. */
+  #beginBounds(chunk: number): PageBounds {
+    const page = this.#directory.pages[chunk]!
+    if (this.#directory.isShared[page] === 0) return noBounds(page)
+    if (this.#sharedBounds.page !== page) this.#sharedBounds = noBounds(page)
+    return this.#sharedBounds
+  }
+
+  /** The directory's bounds are those of the rows, once all of the page have been seen. */
+  #endBounds(chunk: number, at: number, bounds: PageBounds): void {
+    const segment = this.#segment
+    const { errorOffsets, maxErrorDurationsNs, pageRowCounts, startOffsets } = this.#directory
+    const { page } = bounds
+    bounds.rows += segment.rowCounts[chunk]!
+    if (!bounds.isKnown || bounds.rows < pageRowCounts[page]!) return
+    if (
+      bounds.minNs !== segment.minDurationsNs[chunk] ||
+      bounds.maxNs !== segment.maxDurationsNs[chunk]
+    ) {
+      this.#report(at, 'the bounds of the durations are not those of the rows')
+    }
+    if (
+      bounds.minUs !== segment.minStartsUs[chunk] ||
+      bounds.maxUs !== segment.maxStartsUs[chunk]
+    ) {
+      this.#report(startOffsets[page]!, 'the bounds of the starts are not those of the rows')
+    }
+    if (bounds.maxErrorNs !== maxErrorDurationsNs[page]) {
+      this.#report(errorOffsets[page]!, 'the longest call with an error is not that of the rows')
+    }
   }
 
   /** @returns false if they are damaged, which has been reported */
@@ -213,15 +268,14 @@ class SegmentCheck {
     return true
   }
 
-  #checkDurations(chunk: number, at: number): void {
+  #checkDurations(chunk: number, at: number, bounds: PageBounds): void {
     const segment = this.#segment
-    const rowCount = segment.rowCounts[chunk]!
-    const totals = this.#addUp(rowCount)
-    const isExact =
-      totals.minNs === segment.minDurationsNs[chunk] &&
-      totals.maxNs === segment.maxDurationsNs[chunk]
-    if (!isExact) this.#report(at, 'the bounds of the durations are not those of the rows')
-    if (rowCount < SUMMARY_MIN_ROWS) return
+    const directory = this.#directory
+    const { page } = bounds
+    const totals = this.#addUp(segment.rowCounts[chunk]!)
+    bounds.minNs = Math.min(bounds.minNs, totals.minNs)
+    bounds.maxNs = Math.max(bounds.maxNs, totals.maxNs)
+    if (Number.isNaN(directory.sumsLow[page])) return
     const stored = new CallTotals()
     segment.chunkSummary(chunk, stored)
     if (stored.sumHigh !== totals.sumHigh || stored.sumLow !== totals.sumLow) {
@@ -230,11 +284,10 @@ class SegmentCheck {
     if (!areClose(stored.squaredDeviations, totals)) {
       this.#report(at, 'the deviations of the durations are not those of the rows')
     }
-    const directory = this.#directory
     this.#checkHistogram(
-      directory.histogramExtents.pageExtent[chunk]!,
-      directory.histogramOffsets[chunk]!,
-      directory.histogramSizes[chunk]!,
+      directory.histogramExtents.pageExtent[page]!,
+      directory.histogramOffsets[page]!,
+      directory.histogramSizes[page]!,
       this.#histogram,
     )
   }
@@ -271,20 +324,18 @@ class SegmentCheck {
     return totals
   }
 
-  #checkErrors(chunk: number): void {
+  #checkErrors(chunk: number, bounds: PageBounds): void {
     const errors = this.#segment.errorsOf(chunk)
-    if (errors === undefined) return
+    if (errors === undefined) {
+      bounds.isKnown = false
+      return
+    }
     const { path } = this.#segment
-    const directory = this.#directory
-    const at = directory.errorOffsets[chunk]!
-    let maxNs = 0
+    const at = this.#directory.errorOffsets[bounds.page]!
     errors.rows.forEach((row, i) => {
-      maxNs = Math.max(maxNs, this.#durationsNs[row]!)
+      bounds.maxErrorNs = Math.max(bounds.maxErrorNs, this.#durationsNs[row]!)
       this.#options.names.useErrorType(errors.types[i]!, path, at)
     })
-    if (maxNs !== directory.maxErrorDurationsNs[chunk]) {
-      this.#report(at, 'the longest call with an error is not that of the rows')
-    }
   }
 
   async #checkDetails(chunk: number): Promise<void> {
@@ -308,7 +359,7 @@ class SegmentCheck {
     if (!this.#totalIsKnown) return
     const directory = this.#directory
     this.#checkHistogram(
-      directory.histogramExtents.pageExtent[directory.chunkCount + total]!,
+      directory.histogramExtents.pageExtent[directory.pageCount + total]!,
       directory.totalHistogramOffsets[total]!,
       directory.totalHistogramSizes[total]!,
       this.#total,

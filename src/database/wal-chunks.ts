@@ -32,6 +32,7 @@ export class WalChunks implements ChunkSource {
   readonly chunkCount: number
   readonly functionIds: Uint32Array
   readonly rowCounts: Uint32Array
+  readonly sharesPage: Uint8Array
   readonly minStartsUs: Float64Array
   readonly maxStartsUs: Float64Array
   readonly minDurationsNs: Float64Array
@@ -63,6 +64,7 @@ export class WalChunks implements ChunkSource {
     this.chunkCount = count
     this.functionIds = new Uint32Array(count)
     this.rowCounts = new Uint32Array(count)
+    this.sharesPage = new Uint8Array(count)
     this.minStartsUs = new Float64Array(count)
     this.maxStartsUs = new Float64Array(count)
     this.minDurationsNs = new Float64Array(count)

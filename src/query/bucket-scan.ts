@@ -7,7 +7,7 @@ import { CallTotals } from '../database/call-totals.ts'
 import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { CallAccumulator } from './accumulator.ts'
-import { addRows, contains, overlaps, rowsInRange } from './range-scan.ts'
+import { addAllRows, addRows, contains, overlaps, rowsInRange } from './range-scan.ts'
 import type { ScanGroup } from './scan-groups.ts'
 import type { ScanPace } from './scan-pace.ts'
 import { bucketRange, type StepBuckets } from './step.ts'
@@ -115,8 +115,7 @@ function addChunk(batch: Batch, source: ChunkSource, chunk: number): void {
       source.chunkSummary(chunk, part)
       whole.addSummary(part, histogram, source.weights[chunk])
     } else {
-      const rows = { first: 0, end: source.rowCounts[chunk]! }
-      addRows(snapshot, source, chunk, rows, firstUs, lastUs, whole)
+      addAllRows(snapshot, source, chunk, whole)
     }
     return
   }

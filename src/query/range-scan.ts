@@ -121,14 +121,36 @@ function addChunk(
     into.addSummary(part, histogram, source.weights[chunk])
     return
   }
-  const rows = rowsInRange(source, chunk, range)
-  if (rows === undefined || rows.first === rows.end) return
   if (isWhole) {
-    addRows(snapshot, source, chunk, rows, firstUs, lastUs, into)
+    addAllRows(snapshot, source, chunk, into)
     return
   }
-  const startsUs = source.startsOf(chunk)! // decoded by rowsInRange
+  const rows = rowsInRange(source, chunk, range)
+  if (rows === undefined || rows.first === rows.end) return
+  const startsUs = source.startsOf(chunk)
+  if (startsUs === undefined) return
   addRows(snapshot, source, chunk, rows, startsUs[rows.first]!, startsUs[rows.end - 1]!, into)
+}
+
+/** Adds all rows of a chunk, decoded. */
+export function addAllRows(
+  snapshot: Snapshot,
+  source: ChunkSource,
+  chunk: number,
+  into: CallAccumulator,
+): void {
+  const end = source.rowCounts[chunk]!
+  let firstUs = source.minStartsUs[chunk]!
+  let lastUs = source.maxStartsUs[chunk]!
+  // bounds tell nothing new if they lie between starts that are known
+  const isKnown = into.firstUs <= firstUs && into.lastUs >= lastUs
+  if (source.sharesPage[chunk] === 1 && !isKnown) {
+    const startsUs = source.startsOf(chunk)
+    if (startsUs === undefined) return
+    firstUs = startsUs[0]!
+    lastUs = startsUs[end - 1]!
+  }
+  addRows(snapshot, source, chunk, { first: 0, end }, firstUs, lastUs, into)
 }
 
 /** Adds decoded rows of the chunk, the first and last of which start at the instants given. If a page is damaged none of them is added: an answer must not mix calls without durations. */
@@ -144,7 +166,10 @@ export function addRows(
   const isWhole = end - first === source.rowCounts[chunk]
   const errors = isWhole ? undefined : source.errorsOf(chunk)
   if (!isWhole && errors === undefined) return
-  const childrenNs = isWhole ? source.childrenSumNs(chunk) : childrenOf(source, chunk, first, end)
+  const isSumKnown = isWhole && source.sharesPage[chunk] === 0
+  const childrenNs = isSumKnown
+    ? source.childrenSumNs(chunk)
+    : childrenOf(source, chunk, first, end)
   if (childrenNs === undefined) return
   const durations = source.durationsOf(chunk)
   if (durations === undefined) return

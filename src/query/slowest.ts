@@ -72,7 +72,8 @@ function candidatesOf(
           if (!overlaps(range, firstUs, lastUs) || maxNs < (floor.worst ?? 0)) continue
           candidates.push({ source, chunk, functionName, maxNs, firstUs })
           // a whole chunk holds a call as long as its maximum, so `limit` of them are a lower bound
-          if (firstUs >= range.fromUs && lastUs < range.toUs) floor.add(maxNs)
+          const isExact = source.sharesPage[chunk] === 0
+          if (isExact && firstUs >= range.fromUs && lastUs < range.toUs) floor.add(maxNs)
         }
       })
     }

@@ -46,7 +46,7 @@ function candidatesOf(snapshot: Snapshot, count: number): Candidate[] {
         if (lastUs < (floor.worst ?? -Infinity)) continue
         const functionName = snapshot.functions.names[snapshot.functionOf(source, chunk)]!
         if (functionName === HEALTH_FUNCTION) continue
-        floor.add(lastUs)
+        if (source.sharesPage[chunk] === 0) floor.add(lastUs)
         candidates.push({ source, chunk, functionName, lastUs })
       }
     }

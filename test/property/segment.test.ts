@@ -122,10 +122,9 @@ describe.each([
       ...['3 x 1', '3 x 1', '3 x 10', '4 x 1', '4 x 1'],
       ...[5, 6, 7, 8, 9, 10, 11, 12].map((id) => `${id} x 1`),
     ])
-    expect(details!.pageSizes.at(-1)).toBe(0)
-    const codecs = [0, 1, 2].map((column) =>
-      Array.from(details!.pageOffsets.subarray(0, -1), (at) => content.bytes[at + column]!),
-    )
+    const filled = [...details!.pageOffsets].filter((_, page) => details!.pageSizes[page]! > 0)
+    expect(filled).toHaveLength(9)
+    const codecs = [0, 1, 2].map((column) => filled.map((at) => content.bytes[at + column]!))
     expect(codecs.map((column) => [...new Set(column)].sort())).toEqual([
       [0, 1, 2, 3],
       [0, 1, 2, 3, 4],
@@ -140,7 +139,7 @@ describe.each([
     )
     expect(content.rows.slice(0, 300)).toEqual(clustered(plain))
     expect(content.rows[300]![4]).toMatchObject({ weight: 2 })
-    expect([...content.directory.details!.pageSizes]).toEqual([0, 0, 0, 0])
+    expect([...content.directory.details!.pageSizes]).toEqual([0])
     expect(read(await maker.make(plain)).directory.details).toBeUndefined()
   })
 
@@ -286,18 +285,17 @@ function someDetails(i: number): Partial<Extras> {
 
 /** Changes bytes of the details and makes all checksums right again; they must be in one extent. */
 function forgeDetails(bytes: Uint8Array, changes: readonly [number, number][]): void {
-  const kernels = loadFallbackKernels()
-  const { pointer } = fileBytes(kernels, bytes, 'seg')
+  const { directory, kernels, pointer } = read(bytes)
   const { u8, view } = kernels
-  const footer = pointer + bytes.length - 128
-  const offset = Number(view.getBigUint64(footer + 96, true))
-  const size = Number(view.getBigUint64(footer + 104, true))
-  for (const [at, value] of changes) u8[pointer + offset + (at % size)] = value
+  const { offsets, sizes } = directory.detailsExtents!
+  const offset = pointer + offsets[0]!
+  for (const [at, value] of changes) u8[offset + (at % sizes[0]!)] = value
   // the checksum of the last extent is the last number of the directory
-  const directory = Number(view.getBigUint64(footer + 64, true))
+  const footer = pointer + bytes.length - 128
+  const directoryOffset = Number(view.getBigUint64(footer + 64, true))
   const directorySize = Number(view.getBigUint64(footer + 72, true))
-  const last = pointer + directory + directorySize - 4
-  view.setUint32(last, kernels.xxh64Low(pointer + offset, size), true)
+  const last = pointer + directoryOffset + directorySize - 4
+  view.setUint32(last, kernels.xxh64Low(offset, sizes[0]!), true)
   bytes.set(u8.subarray(pointer, pointer + bytes.length))
   forge(bytes, [])
 }
@@ -349,27 +347,29 @@ function randomText(seed: number): string {
   return Array.from({ length: 3000 }, () => Math.floor(random() * 36).toString(36)).join('')
 }
 
-/** What the directory says of every chunk, against its rows. */
+/** What the directory says of every chunk and page, against its rows. */
 function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]): void {
   const { directory, rows } = content
+  const ofPages = Array.from({ length: directory.pageCount }, (): IdRow[] => [])
   let first = 0
   for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
     const part = rows.slice(first, first + directory.rowCounts[chunk]!)
-    const durations = part.map((row) => row[2])
-    const failed = part.filter((row) => row[3] !== 0)
-    expect(directory.functionIds[chunk]).toBe(part[0]![0])
-    expect(directory.minDurationsNs[chunk]).toBe(Math.min(...durations))
-    expect(directory.maxDurationsNs[chunk]).toBe(Math.max(...durations))
-    expect(directory.errorCounts[chunk]).toBe(failed.length)
-    expect(directory.maxErrorDurationsNs[chunk]).toBe(
-      failed.reduce((max, row) => Math.max(max, row[2]), 0),
-    )
-    expectDetails(directory, chunk, part)
-    if (part.length >= 128) expectMoments(directory, chunk, durations)
-    else expect(directory.sumsLow[chunk]).toBeNaN()
-    expect(buckets[chunk]).toEqual(part.length >= 128 ? histogramOf(durations) : new Map())
+    const page = directory.pages[chunk]!
+    expect(new Set(part.map((row) => row[0]))).toEqual(new Set([directory.functionIds[chunk]]))
+    expect(directory.errorCounts[chunk]).toBe(part.filter((row) => row[3] !== 0).length)
+    expect(directory.firstRows[chunk]).toBe(ofPages[page]!.length)
+    const weight = directory.details?.weights[chunk] ?? 1
+    expect(new Set(part.map((row) => row[4]?.weight ?? 1))).toEqual(new Set([weight]))
+    expect(directory.isShared[page] === 1).toBe(part.length < 128)
+    for (const row of part) ofPages[page]!.push(row)
     first += part.length
   }
+  ofPages.forEach((part, page) => {
+    expectPage(directory, page, part)
+    const isOwn = directory.isShared[page] === 0
+    const durations = part.map((row) => row[2])
+    expect(buckets[page]).toEqual(isOwn ? histogramOf(durations) : new Map())
+  })
   for (let i = 0; i < directory.totalCount; i++) {
     const from = directory.totalFirstChunks[i]!
     const id = directory.functionIds[from]!
@@ -377,27 +377,38 @@ function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]
     const durations = rows
       .filter((row) => row[0] === id && (row[4]?.weight ?? 1) === weight)
       .map((row) => row[2])
-    expect(buckets[directory.chunkCount + i]).toEqual(histogramOf(durations))
+    expect(buckets[directory.pageCount + i]).toEqual(histogramOf(durations))
   }
 }
 
-function expectDetails({ details }: SegmentDirectory, chunk: number, rows: readonly IdRow[]): void {
-  expect(new Set(rows.map((row) => row[4]?.weight ?? 1))).toEqual(
-    new Set([details?.weights[chunk] ?? 1]),
-  )
+function expectPage(directory: SegmentDirectory, page: number, rows: readonly IdRow[]): void {
+  const chunk = directory.pages.indexOf(page)
+  const starts = rows.map((row) => row[1])
+  const durations = rows.map((row) => row[2])
+  const failed = rows.filter((row) => row[3] !== 0)
+  expect(directory.pageRowCounts[page]).toBe(rows.length)
+  expect(directory.pageErrorCounts[page]).toBe(failed.length)
+  expect(directory.minStartsUs[chunk]).toBe(Math.min(...starts))
+  expect(directory.maxStartsUs[chunk]).toBe(Math.max(...starts))
+  expect(directory.minDurationsNs[chunk]).toBe(Math.min(...durations))
+  expect(directory.maxDurationsNs[chunk]).toBe(Math.max(...durations))
+  expect(directory.maxErrorDurationsNs[page]).toBe(Math.max(0, ...failed.map((row) => row[2])))
+  const { details } = directory
   const sum = rows.reduce((total, row) => total + BigInt(row[4]?.childrenNs ?? 0), 0n)
-  const high = BigInt(details?.childrenSumsHigh[chunk] ?? 0)
-  expect(high * 2n ** 32n + BigInt(details?.childrenSumsLow[chunk] ?? 0)).toBe(sum)
+  const high = BigInt(details?.childrenSumsHigh[page] ?? 0)
+  expect(high * 2n ** 32n + BigInt(details?.childrenSumsLow[page] ?? 0)).toBe(sum)
+  if (directory.isShared[page] === 0) expectMoments(directory, page, durations)
+  else expect(directory.sumsLow[page]).toBeNaN()
 }
 
-function expectMoments(directory: SegmentDirectory, chunk: number, durations: number[]): void {
+function expectMoments(directory: SegmentDirectory, page: number, durations: number[]): void {
   const sum = durations.reduce((total, ns) => total + BigInt(ns), 0n)
-  const stored = BigInt(directory.sumsHigh[chunk]!) * 2n ** 32n + BigInt(directory.sumsLow[chunk]!)
+  const stored = BigInt(directory.sumsHigh[page]!) * 2n ** 32n + BigInt(directory.sumsLow[page]!)
   expect(stored).toBe(sum)
   const mean = Number(sum) / durations.length
   const squares = durations.reduce((total, ns) => total + (ns - mean) ** 2, 0)
   const tolerance = 1e-9 * squares + 1e-6
-  expect(Math.abs(directory.squaredDeviations[chunk]! - squares)).toBeLessThanOrEqual(tolerance)
+  expect(Math.abs(directory.squaredDeviations[page]! - squares)).toBeLessThanOrEqual(tolerance)
 }
 
 function histogramOf(durations: readonly number[]): Map<number, number> {
@@ -409,7 +420,7 @@ function histogramOf(durations: readonly number[]): Map<number, number> {
   return new Map([...counts].sort((a, b) => a[0] - b[0]))
 }
 
-/** Stored histograms of all chunks, then of the functions with several. */
+/** Stored histograms of all pages, then of the functions with several. */
 function bucketsOf(content: ReadSegment) {
   const { kernels, pointer, directory } = content
   const at = kernels.allocate(4 * BUCKET_COUNT)

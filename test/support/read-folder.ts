@@ -22,6 +22,7 @@ import {
   decodedSizeBytes,
   decodeDurationPage,
   decodeErrorPage,
+  decodeSharedStarts,
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
@@ -104,10 +105,7 @@ export interface SegmentContent {
 export function readSegment(file: FileBytes): SegmentContent {
   const header = decodeSegmentHeader(part(file, 0, Math.min(64, file.sizeBytes)))
   const footerAt = Math.max(SEGMENT_HEADER_SIZE_BYTES, file.sizeBytes - SEGMENT_FOOTER_SIZE_BYTES)
-  const footer = decodeSegmentFooter(
-    part(file, footerAt, file.sizeBytes - footerAt),
-    header.hasDetails,
-  )
+  const footer = decodeSegmentFooter(part(file, footerAt, file.sizeBytes - footerAt), header)
   const { offset, sizeBytes } = footer.directory
   const directory = decodeSegmentDirectory(part(file, offset, sizeBytes), header, footer)
   for (const extents of [
@@ -119,9 +117,14 @@ export function readSegment(file: FileBytes): SegmentContent {
   ]) {
     if (extents !== undefined) checkExtents(file, extents)
   }
+  const pages = Array.from({ length: directory.pageCount }, (_, page) =>
+    readPage(file, directory, page),
+  )
   const rows: IdRow[] = []
   for (let chunk = 0; chunk < directory.chunkCount; chunk++) {
-    for (const row of readChunk(file, directory, chunk)) rows.push(row)
+    const first = directory.firstRows[chunk]!
+    const end = first + directory.rowCounts[chunk]!
+    for (const row of pages[directory.pages[chunk]!]!.slice(first, end)) rows.push(row)
   }
   return { header, directory, rows }
 }
@@ -129,23 +132,27 @@ export function readSegment(file: FileBytes): SegmentContent {
 function checkExtents(file: FileBytes, extents: Extents): void {
   for (let i = 0; i < extents.count; i++) {
     const from = extents.offsets[i]!
-    const sizeBytes = extents.offsets[i + 1]! - from
+    const sizeBytes = extents.sizes[i]!
     if (file.kernels.xxh64Low(file.pointer + from, sizeBytes) !== extents.checksums[i]) {
       throw Object.assign(new Error(`extent at ${from}`), { code: 'KRONICLER_CORRUPT' })
     }
   }
 }
 
-function readChunk(file: FileBytes, directory: SegmentDirectory, i: number): IdRow[] {
+/** Rows of all chunks of a page, in their order. */
+function readPage(file: FileBytes, directory: SegmentDirectory, i: number): IdRow[] {
   const { kernels } = file
+  const chunks = Array.from({ length: directory.chunkCount }, (_, chunk) => chunk).filter(
+    (chunk) => directory.pages[chunk] === i,
+  )
   const shape = {
-    rowCount: directory.rowCounts[i]!,
+    rowCount: directory.pageRowCounts[i]!,
     codec: directory.codecs[i]!,
-    minStartUs: directory.minStartsUs[i]!,
-    maxStartUs: directory.maxStartsUs[i]!,
-    minDurationNs: directory.minDurationsNs[i]!,
-    maxDurationNs: directory.maxDurationsNs[i]!,
-    errorCount: directory.errorCounts[i]!,
+    minStartUs: directory.minStartsUs[chunks[0]!]!,
+    maxStartUs: directory.maxStartsUs[chunks[0]!]!,
+    minDurationNs: directory.minDurationsNs[chunks[0]!]!,
+    maxDurationNs: directory.maxDurationsNs[chunks[0]!]!,
+    errorCount: directory.pageErrorCounts[i]!,
   }
   const { rowCount } = shape
   const u32s = kernels.allocate(decodedSizeBytes(rowCount, 4))
@@ -158,17 +165,26 @@ function readChunk(file: FileBytes, directory: SegmentDirectory, i: number): IdR
   )
   const durations = Array.from(kernels.u32.subarray(u32s / 4, u32s / 4 + rowCount))
   longs?.rows.forEach((row, n) => (durations[row] = longs.durationsNs[n]!))
-  decodeStartPage(page(directory.startOffsets, directory.startSizes), shape, f64s, u32s)
-  const starts = Array.from(kernels.f64.subarray(f64s / 8, f64s / 8 + rowCount))
   const errors = decodeErrorPage(page(directory.errorOffsets, directory.errorSizes), shape)
   const types = new Array<number>(rowCount).fill(0)
   errors.rows.forEach((row, n) => (types[row] = errors.types[n]!))
-  const plain = starts.map((start, row): IdRow => {
-    return [directory.functionIds[i]!, start, durations[row]!, types[row]!]
+  const startPage = page(directory.startOffsets, directory.startSizes)
+  const plain = chunks.flatMap((chunk) => {
+    const first = directory.firstRows[chunk]!
+    const count = directory.rowCounts[chunk]!
+    if (directory.isShared[i] === 0) decodeStartPage(startPage, shape, f64s, u32s)
+    else decodeSharedStarts(startPage, shape, first, count, f64s, u32s)
+    const starts = Array.from(kernels.f64.subarray(f64s / 8, f64s / 8 + count))
+    return starts.map((start, row): IdRow => {
+      return [directory.functionIds[chunk]!, start, durations[first + row]!, types[first + row]!]
+    })
   })
-  return directory.details === undefined
-    ? plain
-    : withDetails(file, directory.details, i, plain, u32s)
+  if (directory.details === undefined) return plain
+  const { weights } = directory.details
+  const rowWeights = chunks.flatMap((chunk) =>
+    new Array<number>(directory.rowCounts[chunk]!).fill(weights[chunk]!),
+  )
+  return withDetails(file, directory.details, i, plain, rowWeights, u32s)
 }
 
 function withDetails(
@@ -176,6 +192,7 @@ function withDetails(
   columns: DetailColumns,
   i: number,
   rows: readonly IdRow[],
+  weights: readonly number[],
   scratch: number,
 ): IdRow[] {
   const sizeBytes = columns.pageSizes[i]!
@@ -190,7 +207,7 @@ function withDetails(
     idRowOf(row, {
       context: details?.contexts?.[n] ?? 0,
       childrenNs: details?.childrenNs?.[n] ?? 0,
-      weight: columns.weights[i]!,
+      weight: weights[n]!,
       attributes: textOf(attributes.get(n)),
     }),
   )

@@ -234,6 +234,38 @@ export class AttributeBlocks implements RowAttributes {
   }
 }
 
+/** Attributes of rows [firstRow, firstRow + rowCount) of a page, counted from there. */
+export class AttributesOfRows implements RowAttributes {
+  readonly #page: RowAttributes
+  readonly #firstRow: number
+  readonly #rowCount: number
+
+  constructor(page: RowAttributes, firstRow: number, rowCount: number) {
+    this.#page = page
+    this.#firstRow = firstRow
+    this.#rowCount = rowCount
+  }
+
+  get(row: number): Uint8Array | undefined {
+    return row < this.#rowCount ? this.#page.get(this.#firstRow + row) : undefined
+  }
+
+  match(key: string, value: JsonValue): Uint16Array {
+    const endRow = this.#firstRow + this.#rowCount
+    return this.#page
+      .match(key, value)
+      .filter((row) => row >= this.#firstRow && row < endRow)
+      .map((row) => row - this.#firstRow)
+  }
+
+  *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
+    for (let row = 0; row < this.#rowCount; row++) {
+      const text = this.get(row)
+      if (text !== undefined) yield [row, text]
+    }
+  }
+}
+
 /** Runs a decoder; what it throws is reported by whoever made the guard. */
 export type Guard = <T>(decode: () => T) => T | undefined
 

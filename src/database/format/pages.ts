@@ -1,12 +1,13 @@
 /**
  * @module database/format/pages
- * Pages of a chunk: its durations, its start times, its errors. Format v2; the full text is docs/format/segment.md.
+ * Pages of a chunk, or of several that share them: durations, start times, errors. Format v2; the full text is
+ * docs/format/segment.md.
  *
  *   duration page  codec 0: PFOR of min(duration, 2^32 - 1), base = the chunk's minimum, likewise saturated;
  *                  codec 1: Huffman of the same values, without a base
  *                  with CHUNK_FLAG_LONG then: count u16 | { row u16, durationNs u64 } x count, rows ascending
- *   start page     codec 0: PFOR of the gaps to the row before in µs (first 0), base 0; codec 1: the gaps as varints;
- *                  codec 2: Huffman of the gaps
+ *   start page     codec 0: PFOR of the gaps to the row before of the same function and weight in µs, of the first one to
+ *                  the page's smallest start, base 0; codec 1: the gaps as varints; codec 2: Huffman of the gaps
  *   error page     { gap varint, type varint } x errorCount, gap = rows between this error and the one before
  *
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
@@ -35,7 +36,7 @@ const HUFFMAN_MIN_ROWS = 128
 /** Chunks with as many rows are coded so without trying what else there is. */
 const HUFFMAN_ALWAYS_ROWS = 1024
 
-/** What a page's decoder must know of its chunk. */
+/** What a page's decoder must know of the chunk that has it, or of all those that share it. */
 export interface ChunkShape {
   rowCount: number // 1..MAX_CHUNK_ROWS
   codec: number // the chunk's codec byte
@@ -156,37 +157,42 @@ export function decodeDurationPage(
 }
 
 /**
- * @param gaps     pointer to u32[rowCount] from deltaEncode, readable to a multiple of 128 values
+ * @param gaps     pointer to u32[rowCount], readable to a multiple of 128 values
  * @param wide     whether a gap is 2^32 µs or more
  * @param startsUs exact; looked at only if `wide`
+ * @param groups   rows of each group of the page; the gap of a group's first row is that to `minStartUs`
  */
 export function encodeStartPage(
   kernels: Kernels,
   gaps: number,
-  rowCount: number,
   wide: boolean,
   startsUs: Float64Array,
-  first: number,
+  groups: readonly { rowCount: number }[],
+  minStartUs: number,
   to: number,
 ): EncodedPage {
   if (!wide) {
-    const { end, isHuffman } = encodeSmallest(kernels, gaps, rowCount, 0, to)
+    const { end, isHuffman } = encodeSmallest(kernels, gaps, startsUs.length, 0, to)
     return { end, codec: (isHuffman ? START_CODEC_HUFFMAN : START_CODEC_PFOR) << 4 }
   }
   const { u8 } = kernels
-  let previousUs = startsUs[first]!
-  for (let row = first; row < first + rowCount; row++) {
-    to = writeVarint(u8, to, startsUs[row]! - previousUs)
-    previousUs = startsUs[row]!
+  let row = 0
+  for (const { rowCount } of groups) {
+    let previousUs = minStartUs
+    for (const end = row + rowCount; row < end; row++) {
+      to = writeVarint(u8, to, startsUs[row]! - previousUs)
+      previousUs = startsUs[row]!
+    }
   }
   return { end: to, codec: START_CODEC_VARINT << 4 }
 }
 
 /**
- * Decodes a start page to f64[rowCount] at `to`: microseconds since the epoch, ascending.
+ * Decodes the starts of a chunk to f64[rowCount] at `to`: microseconds since the epoch, ascending.
  *
- * @param to   multiple of 16, decodedSizeBytes(rowCount, 8) bytes of room
- * @param gaps scratch of decodedSizeBytes(rowCount, 4) bytes that does not overlap `to`, multiple of 16
+ * @param chunk    that has the page for itself
+ * @param to       multiple of 16, decodedSizeBytes(rowCount, 8) bytes of room
+ * @param gaps     scratch of decodedSizeBytes(rowCount, 4) bytes that does not overlap `to`, multiple of 16
  * @throws {CorruptionError}
  */
 export function decodeStartPage(
@@ -195,27 +201,46 @@ export function decodeStartPage(
   to: number,
   gaps: number,
 ): void {
+  decodeSharedStarts(page, chunk, 0, chunk.rowCount, to, gaps)
+  const { f64 } = page.kernels
+  if (f64[to / 8] !== chunk.minStartUs || f64[to / 8 + chunk.rowCount - 1] !== chunk.maxStartUs) {
+    throw corruption(page, 0, 'the start page does not end where its chunk does')
+  }
+}
+
+/**
+ * The same of rows [firstRow, firstRow + rowCount) of a page that several chunks share.
+ *
+ * @param shape of the page
+ * @param to    room for decodedSizeBytes(rowCount, 8) bytes
+ * @param gaps  scratch for the whole page
+ * @throws {CorruptionError}
+ */
+export function decodeSharedStarts(
+  page: FileBytes,
+  shape: ChunkShape,
+  firstRow: number,
+  rowCount: number,
+  to: number,
+  gaps: number,
+): void {
   const { kernels } = page
-  const codec = (chunk.codec >> 4) & 7
+  const codec = (shape.codec >> 4) & 7
   if (codec === START_CODEC_PFOR || codec === START_CODEC_HUFFMAN) {
-    const { rowCount } = chunk
     const end =
       codec === START_CODEC_PFOR
-        ? decodePfor(page, 0, rowCount, 0, gaps)
-        : decodeHuffman(page, rowCount, gaps)
+        ? decodePfor(page, 0, shape.rowCount, 0, gaps)
+        : decodeHuffman(page, shape.rowCount, gaps)
     if (end !== page.sizeBytes)
       throw corruption(page, end, 'the start page is longer than its data')
-    kernels.deltaDecode(gaps, rowCount, chunk.minStartUs, to)
+    kernels.deltaDecode(gaps + 4 * firstRow, rowCount, shape.minStartUs, to)
   } else if (codec === START_CODEC_VARINT) {
-    decodeVarintStarts(page, chunk, to)
+    decodeVarintStarts(page, shape, firstRow, rowCount, to)
   } else {
     throw corruption(page, 0, `unknown start codec ${codec}`)
   }
-  const { f64 } = kernels
-  const first = f64[to / 8]
-  const last = f64[to / 8 + chunk.rowCount - 1]
-  if (first !== chunk.minStartUs || last !== chunk.maxStartUs) {
-    throw corruption(page, 0, 'the start page does not end where its chunk does')
+  if (kernels.f64[to / 8 + rowCount - 1]! > shape.maxStartUs) {
+    throw corruption(page, 0, 'a start beyond its page')
   }
 }
 
@@ -359,15 +384,23 @@ function decodeLongs(page: FileBytes, end: number, chunk: ChunkShape, to: number
   return longs
 }
 
-function decodeVarintStarts(page: FileBytes, chunk: ChunkShape, to: number): void {
+function decodeVarintStarts(
+  page: FileBytes,
+  shape: ChunkShape,
+  firstRow: number,
+  rowCount: number,
+  to: number,
+): void {
   const reader = pageReader(page)
   const { f64 } = page.kernels
-  const spanUs = chunk.maxStartUs - chunk.minStartUs
-  let startUs = chunk.minStartUs
-  for (let row = 0; row < chunk.rowCount; row++) {
-    startUs += reader.next(spanUs)
-    if (startUs > chunk.maxStartUs) throw corruption(page, 0, 'a start beyond its chunk')
-    f64[to / 8 + row] = startUs
+  const spanUs = shape.maxStartUs - shape.minStartUs
+  let startUs = shape.minStartUs
+  for (let row = 0; row < shape.rowCount; row++) {
+    const gapUs = reader.next(spanUs)
+    if (row < firstRow || row >= firstRow + rowCount) continue
+    startUs += gapUs
+    if (startUs > shape.maxStartUs) throw corruption(page, 0, 'a start beyond its page')
+    f64[to / 8 + row - firstRow] = startUs
   }
   if (!reader.done) throw corruption(page, 0, 'the start page is longer than its data')
 }

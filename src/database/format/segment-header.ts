@@ -17,16 +17,18 @@
  *             56     8  checksum        u64 LE  xxh64 of the header with this field zero
  *
  *   footer: byte  size  field           type    meaning
- *              0    80  regions                 D, T, E, H, M: offset u64 LE and length u64 LE each
+ *              0    64  regions                 version 1: D, T, E, H: offset u64 LE and length u64 LE each; version 2: zero
+ *             64    16  M                       offset u64 LE and length u64 LE of the directory
  *             80     4  chunkCount      u32 LE
  *             84     4  functionCount   u32 LE
  *             88     8  M checksum      u64 LE  xxh64 of the M region
- *             96    16  X                       offset u64 LE and length u64 LE; zero without details
+ *             96    16  X                       version 1: offset and length; zero without details and in version 2
  *            112     8  checksum        u64 LE  xxh64 of the footer with this field zero
  *            120     4  reserved                zero
  *            124     4  magic           u32 LE  "KRSF" in file order
  *
- * Invariant: header, the regions D, T, E, H, X (if any), M in this order, and footer cover the file without a gap.
+ * Invariant: header, pages, M, and footer cover the file without a gap. In version 1 the pages stand in the regions D, T, E,
+ * H, X (if any), in this order; in version 2 the directory tells the order of their runs.
  */
 import { HISTOGRAM_SCALE } from '../../metrics/histogram.ts'
 import type { Kernels } from '../kernels/kernels.ts'
@@ -47,6 +49,7 @@ export const SEGMENT_FOOTER_SIZE_BYTES = 128
 const HEADER_CHECKSUM = 56
 const FOOTER_CHECKSUM = 112
 const FLAG_DETAILS = 1
+const DIRECTORY_REGION = 64
 const DETAILS_REGION = 96
 
 export interface SegmentHeader {
@@ -67,11 +70,7 @@ export interface Region {
 }
 
 export interface SegmentFooter {
-  durations: Region
-  starts: Region
-  errors: Region
-  histograms: Region
-  details: Region | undefined // if the header says so
+  regions: readonly Region[] | undefined // of version 1: D, T, E, H, and X if the header says so
   directory: Region
   chunkCount: number
   functionCount: number
@@ -138,16 +137,16 @@ export function decodeSegmentHeader(file: FileBytes): SegmentHeader {
   return header
 }
 
-/** Writes the footer at `to` in the kernels' memory; SEGMENT_FOOTER_SIZE_BYTES long. */
-export function encodeSegmentFooter(kernels: Kernels, footer: SegmentFooter, to: number): void {
+/** Writes the footer of a segment without regions at `to` in the kernels' memory; SEGMENT_FOOTER_SIZE_BYTES long. */
+export function encodeSegmentFooter(
+  kernels: Kernels,
+  footer: Omit<SegmentFooter, 'regions'>,
+  to: number,
+): void {
   kernels.u8.fill(0, to, to + SEGMENT_FOOTER_SIZE_BYTES)
   const { view } = kernels
-  const { details, directory, durations, errors, histograms, starts } = footer
-  const regions = [durations, starts, errors, histograms, directory]
-  regions.forEach((region, i) => {
-    writeRegion(view, to + 16 * i, region)
-  })
-  if (details !== undefined) writeRegion(view, to + DETAILS_REGION, details)
+  write64(view, to + DIRECTORY_REGION, footer.directory.offset)
+  write64(view, to + DIRECTORY_REGION + 8, footer.directory.sizeBytes)
   view.setUint32(to + 80, footer.chunkCount, true)
   view.setUint32(to + 84, footer.functionCount, true)
   view.setBigUint64(to + 88, footer.directoryChecksum, true)
@@ -158,10 +157,12 @@ export function encodeSegmentFooter(kernels: Kernels, footer: SegmentFooter, to:
 /**
  * @param file is exactly the last SEGMENT_FOOTER_SIZE_BYTES of the segment, so that file.offset + file.sizeBytes is
  *             the size of the segment
- * @param hasDetails of the header
  * @throws {CorruptionError} checksum, or the regions do not cover the file
  */
-export function decodeSegmentFooter(file: FileBytes, hasDetails: boolean): SegmentFooter {
+export function decodeSegmentFooter(
+  file: FileBytes,
+  { hasDetails, version }: SegmentHeader,
+): SegmentFooter {
   const { kernels, pointer } = file
   if (file.sizeBytes !== SEGMENT_FOOTER_SIZE_BYTES || file.offset < SEGMENT_HEADER_SIZE_BYTES) {
     throw corruption(file, 0, 'the segment is too short for a footer')
@@ -177,36 +178,34 @@ export function decodeSegmentFooter(file: FileBytes, hasDetails: boolean): Segme
     offset: readSafeU64(view, pointer + at),
     sizeBytes: readSafeU64(view, pointer + at + 8),
   })
-  const footer: SegmentFooter = {
-    durations: region(0),
-    starts: region(16),
-    errors: region(32),
-    histograms: region(48),
-    details: hasDetails ? region(DETAILS_REGION) : undefined,
-    directory: region(64),
+  const directory = region(DIRECTORY_REGION)
+  const regions = version === 1 ? [0, 16, 32, 48].map(region) : undefined
+  if (hasDetails) regions?.push(region(DETAILS_REGION))
+  checkCover(file, regions, directory)
+  return {
+    regions,
+    directory,
     chunkCount: view.getUint32(pointer + 80, true),
     functionCount: view.getUint32(pointer + 84, true),
     directoryChecksum: view.getBigUint64(pointer + 88, true),
   }
+}
+
+/** @throws {CorruptionError} */
+function checkCover(
+  file: FileBytes,
+  regions: readonly Region[] | undefined,
+  directory: Region,
+): void {
   let end = SEGMENT_HEADER_SIZE_BYTES
-  for (const { offset, sizeBytes } of regionsOf(footer)) {
+  for (const { offset, sizeBytes } of regions ?? []) {
     if (offset !== end || Number.isNaN(sizeBytes)) {
       throw corruption(file, 0, 'the regions of the segment do not follow each other')
     }
     end += sizeBytes
   }
-  if (end !== file.offset) throw corruption(file, 0, 'the regions do not cover the segment')
-  return footer
-}
-
-/** In file order. */
-function regionsOf(footer: SegmentFooter): Region[] {
-  const { details, directory, durations, errors, histograms, starts } = footer
-  const regions = [durations, starts, errors, histograms]
-  return details === undefined ? [...regions, directory] : [...regions, details, directory]
-}
-
-function writeRegion(view: DataView, to: number, { offset, sizeBytes }: Region): void {
-  write64(view, to, offset)
-  write64(view, to + 8, sizeBytes)
+  const begins = regions === undefined ? directory.offset >= end : directory.offset === end
+  if (!begins || directory.offset + directory.sizeBytes !== file.offset) {
+    throw corruption(file, 0, 'the regions do not cover the segment')
+  }
 }

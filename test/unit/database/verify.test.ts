@@ -7,6 +7,7 @@ import { nodeFiles, type FileLayer } from '../../../src/database/file.ts'
 import { loadKernels } from '../../../src/database/kernels/kernels.ts'
 import { verifyDatabaseOn } from '../../../src/database/verify.ts'
 import { withDamage } from '../../support/damaged-files.ts'
+import { fileBytes, readSegment } from '../../support/read-folder.ts'
 import { fillDatabase, filesOf } from '../../support/filled-database.ts'
 import { randomFrom } from '../../support/random-calls.ts'
 import { sharedTemporaryDirectory, temporaryDirectory } from '../../support/temporary-directory.ts'
@@ -150,6 +151,7 @@ test('what is wrong under a valid checksum is found', async () => {
 function forgeHistogram(path: string): Uint8Array {
   const content = Uint8Array.from(readFileSync(path))
   const kernels = loadKernels()
+  const { directory } = readSegment(fileBytes(kernels, content, path))
   const base = kernels.allocate(content.length)
   const hash = (from: number, to: number): bigint => {
     kernels.u8.set(content.subarray(from, to), base)
@@ -157,15 +159,14 @@ function forgeHistogram(path: string): Uint8Array {
   }
   const view = new DataView(content.buffer)
   const footer = content.length - 128
-  const offsetOf = (region: number) => Number(view.getBigUint64(footer + 16 * region, true))
-  const [histograms, directoryAt] = [offsetOf(3), offsetOf(4)]
-  const end = Number(view.getBigUint64(footer + 56, true)) + histograms
-  const before = Number(hash(histograms, Math.min(end, directoryAt)) & 0xffff_ffffn)
+  const directoryAt = Number(view.getBigUint64(footer + 64, true))
+  const { checksums, offsets, sizes: extentSizes } = directory.histogramExtents
+  const histograms = offsets[0]!
   const sizes = content[histograms + 2]! & 0x7f
   content[histograms + 4 + Math.ceil(sizes / 4)]! ^= 1
-  const after = Number(hash(histograms, end) & 0xffff_ffffn)
+  const after = Number(hash(histograms, histograms + extentSizes[0]!) & 0xffff_ffffn)
   for (let at = directoryAt; at < footer - 3; at++) {
-    if (view.getUint32(at, true) === before) view.setUint32(at, after, true)
+    if (view.getUint32(at, true) === checksums[0]) view.setUint32(at, after, true)
   }
   view.setBigUint64(footer + 88, hash(directoryAt, footer), true)
   view.setBigUint64(footer + 112, 0n, true)
