@@ -13,7 +13,9 @@ export interface CliContext {
 }
 
 export interface CliStream {
+  /** False: it holds as much as it wants to, and tells by 'drain' when there is room again. */
   write: (text: string) => unknown
+  once?: ((event: 'drain', listener: () => void) => unknown) | undefined
   isTTY?: boolean | undefined
   columns?: number | undefined
 }

@@ -5,13 +5,29 @@
 import { InvalidArgumentError } from 'commander'
 import { parseDurationNs } from '../internal/duration.ts'
 import { MAX_LIMIT } from '../query/options.ts'
+import { parseStepUs } from '../query/step.ts'
 
-export function parseCount(text: string): number {
-  const count = Number(text)
-  if (!/^\d+$/.test(text) || count < 1 || count > MAX_LIMIT) {
-    throw new InvalidArgumentError(`It must be a whole number from 1 to ${MAX_LIMIT}.`)
+export const parseCount = parseCountUpTo(MAX_LIMIT)
+
+/** A parser of whole numbers from 1 on. */
+export function parseCountUpTo(most: number): (text: string) => number {
+  return (text) => {
+    const count = Number(text)
+    if (!/^\d+$/.test(text) || count < 1 || count > most) {
+      throw new InvalidArgumentError(`It must be a whole number from 1 to ${most}.`)
+    }
+    return count
   }
-  return count
+}
+
+/** `5m`; checked, and left as it is written. */
+export function parseStep(text: string): string {
+  try {
+    parseStepUs(text, 'It')
+  } catch (error) {
+    throw new InvalidArgumentError(`${error instanceof Error ? error.message : String(error)}.`)
+  }
+  return text.trim()
 }
 
 /** `0.5,0.99` or `p50,p99`. */

@@ -5,8 +5,13 @@
 import { Command, CommanderError } from 'commander'
 import { KroniclerError } from '../errors.ts'
 import { PACKAGE_VERSION } from '../internal/version.ts'
+import { addCallsCommand } from './commands/calls.ts'
 import { addControlCommand } from './commands/control.ts'
+import { addCountCommand } from './commands/count.ts'
+import { addExportCommand } from './commands/export.ts'
 import { addFunctionsCommand } from './commands/functions.ts'
+import { addHistogramCommand } from './commands/histogram.ts'
+import { addSeriesCommand } from './commands/series.ts'
 import { addSlowestCommand } from './commands/slowest.ts'
 import { addStatsCommand } from './commands/stats.ts'
 import { addTailCommand } from './commands/tail.ts'
@@ -21,8 +26,13 @@ const MAX_HELP_WIDTH = 100
 const COMMANDS = [
   addFunctionsCommand,
   addStatsCommand,
+  addSeriesCommand,
+  addHistogramCommand,
   addSlowestCommand,
+  addCallsCommand,
+  addCountCommand,
   addTailCommand,
+  addExportCommand,
   addControlCommand,
   addVerifyCommand,
 ]
@@ -69,7 +79,9 @@ or milliseconds since 1970.
 Examples:
   kronicler functions                      which functions are slow now and then?
   kronicler stats checkout.pay --from -1h  one of them, in the last hour
+  kronicler series checkout.pay --from -1h the same over time
   kronicler slowest checkout.pay           its longest calls, and when they were
+  kronicler calls --error --where user=ada calls of a kind
   kronicler tail --follow                  calls as they happen
   kronicler control set 'cache.*' --off    stop recording these, in programs that run`,
     )

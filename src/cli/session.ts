@@ -7,10 +7,11 @@ import { type CorruptionError, KroniclerError } from '../errors.ts'
 import type { Database } from '../query/database.ts'
 import { openDatabase } from '../query/open-database.ts'
 import { resolveRange } from '../query/time.ts'
-import type { TimeInput, TimeRange } from '../types.ts'
+import type { ScanOptions, TimeInput, TimeRange } from '../types.ts'
 import { colorsOf, widthOf, type CliContext, type Colors } from './context.ts'
 import { formatCount } from './format.ts'
 import { nearestNames } from './nearest.ts'
+import { ProgressLine } from './progress-line.ts'
 import { printable } from './text.ts'
 
 /** Options of every command, wherever they stand on the command line. */
@@ -37,6 +38,7 @@ export interface Session {
   colors: Colors
   width: number
   print: (line: string) => void
+  progress: ProgressLine
 }
 
 export const EXIT_FAILURE = 1
@@ -70,6 +72,7 @@ export async function withDatabase(
   checkRange(range)
   const faults: CorruptionError[] = []
   const database = await openDatabase(directory, { onFault: (fault) => faults.push(fault) })
+  const progress = new ProgressLine(context)
   try {
     await work({
       context,
@@ -79,13 +82,37 @@ export async function withDatabase(
       range,
       colors: colorsOf(context.stdout, context),
       width: widthOf(context.stdout),
-      print: (line) => context.stdout.write(`${line}\n`),
+      print(line) {
+        progress.clear()
+        context.stdout.write(`${line}\n`)
+      },
+      progress,
     })
+  } catch (error) {
+    throw interruptedOr(error, context)
   } finally {
+    progress.clear()
     await database.close()
     reportFaults(context, faults)
   }
   if (faults.some(isDamage)) throw new ExitError(EXIT_FAILURE)
+}
+
+/** Of questions that may take long: the user may end them, and sees how far they are. */
+export function scanOptions({ context, progress }: Session): ScanOptions {
+  return {
+    signal: context.signal,
+    onProgress: ({ rows, totalRows }) => {
+      progress.show(rows, totalRows, `${formatCount(rows)} of ${formatCount(totalRows)} rows`)
+    },
+  }
+}
+
+/** What to throw instead of the reason for which work was ended: the user has interrupted it. */
+export function interruptedOr(error: unknown, { signal, stderr }: CliContext): unknown {
+  if (!signal.aborted || error !== signal.reason) return error
+  stderr.write('Interrupted.\n')
+  return new ExitError(EXIT_INTERRUPTED)
 }
 
 /** The directory that is asked about. @throws {UsageError} */
@@ -132,6 +159,16 @@ export async function tellLeftOut({ colors, database, print }: Session): Promise
     const text = `${formatCount(filtered)} calls were left out on request: faster than slowerThan, or not in the sample`
     print(colors.dim(text))
   }
+}
+
+/** Says how many calls are counted with whole hours, because their rows have expired. */
+export function tellCoarse(
+  { colors, print }: Session,
+  { coarseCalls }: { coarseCalls: number },
+): void {
+  if (coarseCalls === 0) return
+  const text = `${formatCount(coarseCalls)} of the calls are only known by the hour: their rows have expired`
+  print(colors.dim(text))
 }
 
 /** JSON with null for numbers that do not exist. */

@@ -54,6 +54,18 @@ export function truncate(text: string, width: number): string {
   return `${head}…${tail}`
 }
 
+/** The text in lines of at most `width` cells, broken at spaces; a longer word is cut. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = []
+  for (const word of text.split(' ')) {
+    const line = lines.at(-1)
+    const joined = `${line ?? ''} ${word}`
+    if (line !== undefined && displayWidth(joined) <= width) lines[lines.length - 1] = joined
+    else lines.push(truncate(word, width))
+  }
+  return lines
+}
+
 function takeWhile(parts: string[], width: number): string[] {
   let used = 0
   const taken: string[] = []

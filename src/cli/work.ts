@@ -6,7 +6,7 @@ import type { Command } from 'commander'
 import type { FilesProgress } from '../database/pacer.ts'
 import { colorsOf, widthOf, type CliContext, type Colors } from './context.ts'
 import { ProgressLine } from './progress-line.ts'
-import { checkDirectory, ExitError, EXIT_INTERRUPTED, type GlobalOptions } from './session.ts'
+import { checkDirectory, interruptedOr, type GlobalOptions } from './session.ts'
 
 export interface Work {
   context: CliContext
@@ -49,9 +49,7 @@ export async function withDirectory(
     })
   } catch (error) {
     line.clear()
-    if (!signal.aborted || error !== signal.reason) throw error
-    context.stderr.write('Interrupted.\n')
-    throw new ExitError(EXIT_INTERRUPTED)
+    throw interruptedOr(error, context)
   } finally {
     line.clear()
   }

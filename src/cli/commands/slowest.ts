@@ -3,14 +3,11 @@
  * The longest calls, and when they were.
  */
 import type { Command } from 'commander'
-import type { CallRow } from '../../types.ts'
-import { describeDetails, toJsonRow } from '../call-text.ts'
+import { callLines } from '../call-table.ts'
+import { toJsonRow } from '../call-text.ts'
 import type { CliContext } from '../context.ts'
-import { formatDuration, formatInstant } from '../format.ts'
 import { parseCount } from '../options.ts'
 import { requireFunction, toJson, withDatabase, type Session } from '../session.ts'
-import { GAP, layOut, type Column } from '../table.ts'
-import { displayWidth, printable, truncate } from '../text.ts'
 import { emptyMessage } from './functions.ts'
 
 interface SlowestOptions {
@@ -56,35 +53,5 @@ async function run(
     session.print(await emptyMessage(session))
     return
   }
-  const rows = calls.map(({ durationNs, error, function: called, startMs }) => [
-    formatDuration(durationNs),
-    formatInstant(startMs),
-    printable(called),
-    error === undefined ? '' : printable(error),
-  ])
-  const { bold, dim } = session.colors
-  const columns = columnsFor(session, calls)
-  const [titles, ...lines] = layOut(columns, rows, { width: session.width, header: bold })
-  session.print(titles!.trimEnd())
-  const durationWidth = Math.max(
-    displayWidth(columns[0]!.title),
-    ...rows.map(([duration]) => displayWidth(duration!)),
-  )
-  const indent = ' '.repeat(durationWidth + GAP.length)
-  lines.forEach((line, i) => {
-    session.print(line.trimEnd())
-    const details = describeDetails(calls[i]!)
-    if (details === '') return
-    session.print(indent + dim(truncate(details, session.width - indent.length)))
-  })
-}
-
-function columnsFor({ colors }: Session, calls: readonly CallRow[]): Column[] {
-  const failed = calls.some(({ error }) => error !== undefined)
-  return [
-    { title: 'duration' },
-    { title: 'started', align: 'left', rank: 2, style: colors.dim },
-    { title: 'function', align: 'left', flexible: true, style: colors.cyan },
-    { title: failed ? 'error' : '', align: 'left', rank: 1, style: colors.red },
-  ]
+  for (const line of callLines(calls, session)) session.print(line)
 }
