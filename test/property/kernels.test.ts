@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import {
   type Kernels,
   pforMaxBytes,
+  type PforRows,
   SPARSE_HISTOGRAM_MAX_BYTES,
 } from '../../src/database/kernels/kernels.ts'
 import { BUCKET_COUNT, bucketOf } from '../../src/metrics/histogram.ts'
@@ -88,6 +89,88 @@ describe('PFOR pages', () => {
           },
           (k) => k.pforDecode(page.start, n, base, start),
         )
+      }),
+      RUNS,
+    )
+  })
+
+  test('are filtered and counted between bounds without being decoded', () => {
+    const cases = fc.record({
+      column: columns,
+      bounds: fc.tuple(fc.nat(400), fc.nat(400), u32, fc.integer({ min: -1, max: 1 })),
+      span: fc.tuple(fc.nat(MAX_VALUES), fc.nat(MAX_VALUES)),
+    })
+    fc.assert(
+      fc.property(cases, ({ column, bounds, span }) => {
+        const base = column.reduce((least, value) => Math.min(least, value), 0xffffffff)
+        const n = column.length
+        const { result: end } = onBoth([page], putValues(column), (k) =>
+          k.pforEncode(values.start, n, base, page.start),
+        )
+        const [first, second, other, beside] = bounds
+        const near = Math.min(Math.max((column[second] ?? other) + beside, 0), 0xffffffff)
+        const [least, most] = [column[first] ?? 0, near].sort((a, b) => a - b) as [number, number]
+        const [rowStart, rowEnd] = (
+          span[0] % 3 === 0 ? [0, n] : span.map((row) => row % (n + 1))
+        ).sort((a, b) => a - b) as [number, number]
+        const rows: PforRows = { from: page.start, end, n, base, rowStart, rowEnd }
+        const expected: number[] = []
+        for (let i = rowStart; i < rowEnd; i++) {
+          if (column[i]! >= least && column[i]! <= most) expected.push(i)
+        }
+        const counted = onBoth([], nothing, (k) => k.pforCountBetween(rows, least, most))
+        expect(counted.result).toBe(expected.length)
+        // As many as there may be end where the area does, so that the guard sees a write behind it
+        const [toRows, toValues] = [indices, decoded].map(
+          ({ start, sizeBytes }) => start + sizeBytes - 4 * (rowEnd - rowStart),
+        ) as [number, number]
+        const { result, k } = onBoth([indices, decoded], nothing, (k) =>
+          k.pforSelectBetween(rows, least, most, toRows, toValues),
+        )
+        expect(result).toBe(expected.length)
+        expectSame(k.u32.subarray(toRows / 4, toRows / 4 + result), Uint32Array.from(expected))
+        expectSame(
+          k.u32.subarray(toValues / 4, toValues / 4 + result),
+          Uint32Array.from(expected, (row) => column[row]!),
+        )
+      }),
+      RUNS,
+    )
+  })
+
+  test('of arbitrary bytes are filtered within the rows, to the same answer', () => {
+    const damage = fc.record({
+      bytes: fc.uint8Array({ maxLength: 600 }),
+      headers: fc.array(fc.tuple(fc.nat(34), fc.nat(255)), { maxLength: 4 }),
+      n: fc.integer({ min: 1, max: 500 }),
+      base: fc.oneof(fc.nat(10), u32),
+      bounds: fc.tuple(fc.oneof(fc.nat(10), u32), u32),
+      span: fc.tuple(fc.nat(), fc.nat()),
+      sizeBytes: fc.nat(1200),
+    })
+    fc.assert(
+      fc.property(damage, ({ bytes, headers, n, base, bounds, span, sizeBytes }) => {
+        const [rowStart, rowEnd] = span.map((row) => row % (n + 1)).sort((a, b) => a - b) as [
+          number,
+          number,
+        ]
+        const [least, most] = bounds
+        const end = page.start + sizeBytes
+        const rows: PforRows = { from: page.start, end, n, base, rowStart, rowEnd }
+        const put = (k: Kernels): void => {
+          bytesOf(k, page).fill(0).set(bytes)
+          k.u8.set(headers.flat(), page.start)
+        }
+        const { result } = onBoth([], put, (k) => k.pforCountBetween(rows, least, most))
+        const [toRows, toValues] = [indices, decoded].map(
+          ({ start, sizeBytes }) => start + sizeBytes - 4 * (rowEnd - rowStart),
+        ) as [number, number]
+        // what a malformed page has given before that was noticed is of no use
+        const selected = onBoth(result < 0 ? [] : [indices, decoded], nothing, (k) =>
+          k.pforSelectBetween(rows, least, most, toRows, toValues),
+        )
+        expect(selected.result).toBe(result)
+        expect(result).toBeLessThanOrEqual(rowEnd - rowStart)
       }),
       RUNS,
     )

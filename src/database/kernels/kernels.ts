@@ -19,6 +19,16 @@ export {
   SPARSE_HISTOGRAM_MAX_BYTES,
 } from './sizes.ts'
 
+/** Rows of a PFOR page. */
+export interface PforRows {
+  from: number // address of the page
+  end: number // address behind it; at most there the data end
+  n: number // values in the page
+  base: number
+  rowStart: number // inclusive
+  rowEnd: number // exclusive, at most n
+}
+
 export interface Kernels {
   readonly kind: 'wasm' | 'typescript'
 
@@ -59,6 +69,27 @@ export interface Kernels {
    * @returns end of the page, or 0 when the page is malformed (a width above 32, an exception outside its block)
    */
   pforDecode(from: number, n: number, base: number, to: number): number
+
+  /**
+   * How many of the rows have a value of `least` to `most`, both inclusive. Reads nothing outside the memory, whatever the
+   * page holds.
+   *
+   * @returns -1 if the page is malformed where it was looked at
+   */
+  pforCountBetween(page: PforRows, least: number, most: number): number
+
+  /**
+   * Writes these rows, ascending, to the u32[at most rowEnd - rowStart] at `rows`, and their values likewise at `values`.
+   *
+   * @returns how many, or -1 if the page is malformed where it was looked at
+   */
+  pforSelectBetween(
+    page: PforRows,
+    least: number,
+    most: number,
+    rows: number,
+    values: number,
+  ): number
 
   /**
    * Encodes values as one Huffman page (docs/format/segment.md).

@@ -14,15 +14,26 @@ import {
   SLACK_SIZE_BYTES,
 } from './assembly/layout.ts'
 import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
-import type { Kernels } from './kernels.ts'
+import type { Kernels, PforRows } from './kernels.ts'
 import { KERNELS_WASM_BASE64 } from './kernels.wasm.ts'
 import { KernelMemory, MAX_PAGES, PAGE_SIZE_BYTES } from './memory.ts'
 
 /** The module's functions as WebAssembly has them: u32 and addresses come back as i32, u64 as a signed bigint. */
 type Exports = Omit<
   Kernels,
-  'kind' | 'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate' | 'huffmanEncode'
+  | 'kind'
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'f64'
+  | 'view'
+  | 'allocate'
+  | 'huffmanEncode'
+  | 'pforCountBetween'
+  | 'pforSelectBetween'
 > & {
+  pforCountBetween(...args: number[]): number
+  pforSelectBetween(...args: number[]): number
   /** Counts the symbols of each stream, to HUFFMAN_COUNTS_AT. */
   huffmanCount(from: number, n: number): void
   /** Writes the streams by the codes at HUFFMAN_CODES_AT, each up to its end. */
@@ -99,6 +110,25 @@ class WasmKernels extends KernelMemory implements Kernels {
 
   pforDecode(from: number, n: number, base: number, to: number): number {
     return this.#exports.pforDecode(from, n, base, to) >>> 0
+  }
+
+  pforCountBetween(page: PforRows, least: number, most: number): number {
+    const { base, end, from, n, rowEnd, rowStart } = page
+    return this.#exports.pforCountBetween(from, end, n, base, rowStart, rowEnd, least, most)
+  }
+
+  pforSelectBetween(
+    page: PforRows,
+    least: number,
+    most: number,
+    rows: number,
+    values: number,
+  ): number {
+    const { base, end, from, n, rowEnd, rowStart } = page
+    return this.#exports.pforSelectBetween(
+      ...[from, end, n, base, rowStart, rowEnd, least, most],
+      ...[rows, values],
+    )
   }
 
   huffmanEncode(from: number, n: number, to: number): number {

@@ -74,8 +74,9 @@ export function pforDecode(from: usize, n: u32, base: u32, to: usize): usize {
   return pointer
 }
 
+/** Bytes of the low bits of a block. */
 @inline
-function packedSizeBytes(values: u32, width: u32): usize {
+export function packedSizeBytes(values: u32, width: u32): usize {
   return <usize>((((values + 3) >> 2) * width + 31) >> 5) << 4
 }
 
