@@ -22,6 +22,8 @@ export class DictionaryReader {
   readonly places = new Map<number, string>()
   /** Raised whenever an entry was added or replaced. */
   version = 0
+  /** Raised whenever a function got another name than it had: that happens only to damaged dictionaries. */
+  redefinitions = 0
 
   readonly #context: ReaderContext
   #descriptor: number | undefined
@@ -93,7 +95,9 @@ export class DictionaryReader {
       final,
       onEntry: (kind, id, text) => {
         const entries = entriesOf[kind]
-        if (entries.get(id) === text) return
+        const before = entries.get(id)
+        if (before === text) return
+        if (before !== undefined && kind === KIND_FUNCTION) this.redefinitions++
         entries.set(id, text)
         this.version++
       },

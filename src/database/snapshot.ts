@@ -15,9 +15,10 @@ import {
   isWriterFolder,
   writerFolderStartMs,
 } from './format/directory.ts'
+import { FunctionIndex, IndexedSource } from './function-index.ts'
+import { FunctionNumbers } from './function-numbers.ts'
 import { FunctionTable } from './function-table.ts'
 import { loadKernels, type Kernels } from './kernels/kernels.ts'
-import { NodeIndex } from './node-index.ts'
 import { ReaderContext } from './reader-context.ts'
 
 export interface SnapshotOptions {
@@ -30,18 +31,27 @@ export interface SnapshotOptions {
 /** See directory-reader.ts. */
 const TICK_MS = 50
 const YOUNG_MS = 5000
-const NO_NODES = new NodeIndex([], () => 0)
+
+/** What is in the index of a writer's folder. */
+interface IndexedDirectory {
+  segmentsVersion: number
+  namesVersion: number
+  numbers: FunctionNumbers
+  sources: Map<ChunkSource, IndexedSource> // sealed ones
+}
 
 export class Snapshot {
   readonly path: string
   readonly context: ReaderContext
   readonly functions = new FunctionTable()
   readonly #directories = new Map<string, DirectoryReader>()
+  readonly #indexed = new Map<DirectoryReader, IndexedDirectory>()
   readonly #owners = new WeakMap<ChunkSource, DirectoryReader>() // of those held by a question, too
-  #segments = NO_NODES
-  #segmentsVersion = ''
-  #places: { version: string; byName: ReadonlyMap<string, string> } | undefined
-  #logs = NO_NODES
+  readonly #segments: FunctionIndex
+  readonly #logs: FunctionIndex
+  #logSources = new Map<ChunkSource, IndexedSource>()
+  #namesVersion = 0
+  #places: { version: number; byName: ReadonlyMap<string, string> } | undefined
   #listedModifiedMs = NaN
   #closed = false
 
@@ -61,6 +71,9 @@ export class Snapshot {
       cacheSizeBytes,
       onFault,
     )
+    const takeKeys = (count: number) => this.context.takeKeys(count)
+    this.#segments = new FunctionIndex(takeKeys)
+    this.#logs = new FunctionIndex(takeKeys)
     try {
       this.#checkFormat()
       this.refresh()
@@ -75,7 +88,7 @@ export class Snapshot {
   }
 
   /** Sources of rows by function: sealed ones and those of the logs. */
-  get indexes(): readonly NodeIndex[] {
+  get indexes(): readonly FunctionIndex[] {
     return [this.#segments, this.#logs]
   }
 
@@ -130,8 +143,11 @@ export class Snapshot {
 
   /** Number of the function that a chunk's rows belong to. */
   functionOf(source: ChunkSource, chunk: number): number {
-    const name = this.ownerOf(source).functionName(source.functionIds[chunk]!)
-    return this.functions.numberOf(name)
+    const id = source.functionIds[chunk]!
+    const owner = this.ownerOf(source)
+    const known = this.#indexed.get(owner)
+    if (known !== undefined) return known.numbers.numberOf(id)
+    return this.functions.numberOf(owner.functionName(id)) // removed, and held by a question
   }
 
   close(): void {
@@ -139,8 +155,7 @@ export class Snapshot {
     for (const directory of this.#directories.values()) directory.close()
     this.context.closeRetired()
     this.#directories.clear()
-    this.#segments = NO_NODES
-    this.#logs = NO_NODES
+    this.#index()
   }
 
   #checkFormat(): void {
@@ -221,33 +236,84 @@ export class Snapshot {
   }
 
   #index(): void {
-    const owners = this.#owners
-    const segments: ChunkSource[] = []
-    const logs: ChunkSource[] = []
-    let version = ''
-    for (const [name, directory] of this.#directories) {
-      version += `${name} ${directory.segmentsVersion} ${directory.dictionary.version} `
-      for (const source of directory.segments) {
-        owners.set(source, directory)
-        segments.push(source)
+    const directories = new Set(this.#directories.values())
+    const added: IndexedSource[] = []
+    const removed = new Set<IndexedSource>()
+    for (const [directory, { sources }] of this.#indexed) {
+      if (directories.has(directory)) continue
+      for (const source of sources.values()) removed.add(source)
+      this.#indexed.delete(directory)
+      this.#namesVersion++
+    }
+    for (const directory of directories) this.#indexDirectory(directory, added, removed)
+    this.#own(added)
+    const { pool } = this.context
+    for (const { firstPageKey, pageCount } of this.#segments.update(added, removed)) {
+      for (let page = 0; page < pageCount; page++) pool.delete(firstPageKey + page)
+    }
+    this.#indexLogs()
+  }
+
+  #indexDirectory(
+    directory: DirectoryReader,
+    added: IndexedSource[],
+    removed: Set<IndexedSource>,
+  ): void {
+    let known = this.#indexed.get(directory)
+    if (known === undefined || known.numbers.isOutdated) {
+      for (const source of known?.sources.values() ?? []) removed.add(source)
+      const numbers = new FunctionNumbers(directory, this.functions)
+      known = { segmentsVersion: NaN, namesVersion: NaN, numbers, sources: new Map() }
+      this.#indexed.set(directory, known)
+    }
+    if (known.namesVersion !== directory.dictionary.version) {
+      known.namesVersion = directory.dictionary.version
+      this.#namesVersion++
+    }
+    if (known.segmentsVersion === directory.segmentsVersion) return
+    known.segmentsVersion = directory.segmentsVersion
+    const before = known.sources
+    known.sources = new Map()
+    for (const segment of directory.segments) {
+      let source = before.get(segment)
+      if (source === undefined) {
+        source = new IndexedSource(segment, directory, known.numbers)
+        added.push(source)
       }
-      for (const source of directory.walChunks()) {
-        owners.set(source, directory)
-        logs.push(source)
+      known.sources.set(segment, source)
+      before.delete(segment)
+    }
+    for (const source of before.values()) removed.add(source)
+  }
+
+  #indexLogs(): void {
+    const before = this.#logSources
+    const removed = new Set(before.values())
+    const added: IndexedSource[] = []
+    this.#logSources = new Map()
+    for (const directory of this.#directories.values()) {
+      const { numbers } = this.#indexed.get(directory)!
+      for (const log of directory.walChunks()) {
+        let source = before.get(log)
+        if (source?.numbers !== numbers) {
+          source = new IndexedSource(log, directory, numbers)
+          added.push(source)
+        }
+        removed.delete(source)
+        this.#logSources.set(log, source)
       }
     }
-    const numberOf = (sources: ChunkSource[]) => (source: number, id: number) =>
-      this.functions.numberOf(owners.get(sources[source]!)!.functionName(id))
-    if (version !== this.#segmentsVersion) {
-      this.#segments = new NodeIndex(segments, numberOf(segments))
-      this.#segmentsVersion = version
-    }
-    this.#logs = new NodeIndex(logs, numberOf(logs))
+    this.#own(added)
+    this.#logs.update(added, removed)
+  }
+
+  #own(added: readonly IndexedSource[]): void {
+    for (const { owner, source } of added) this.#owners.set(source, owner)
   }
 
   /** Where functions are defined, by name, such as `src/orders.ts:12`; as the process that began last tells it. */
   placesOfDefinition(): ReadonlyMap<string, string> {
-    if (this.#places?.version !== this.#segmentsVersion) {
+    if (this.#places?.version !== this.#namesVersion) {
       const byName = new Map<string, string>()
       const startMs = writerFolderStartMs
       const directories = [...this.#directories].sort(([a], [b]) => startMs(a) - startMs(b))
@@ -257,7 +323,7 @@ export class Snapshot {
           if (name !== undefined) byName.set(name, place)
         }
       }
-      this.#places = { version: this.#segmentsVersion, byName }
+      this.#places = { version: this.#namesVersion, byName }
     }
     return this.#places.byName
   }
