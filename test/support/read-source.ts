@@ -27,7 +27,9 @@ export function readSource(source: ChunkSource, kernels: Kernels): IdRow[] {
   })
 }
 
-/** Sealed sources first, then the logs. */
+/** Sealed sources first, then the logs, each in the order in which they were written. */
 export function sourcesOf(snapshot: Snapshot): ChunkSource[] {
-  return snapshot.indexes.flatMap(({ sources }) => sources)
+  return snapshot.indexes.flatMap(({ sources }) =>
+    [...sources].sort((a, b) => (a.path < b.path ? -1 : 1)),
+  )
 }
