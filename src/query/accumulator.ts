@@ -282,6 +282,17 @@ export class CallAccumulator extends CallTotals {
     this.#hasSums = true
   }
 
+  /**
+   * Writes the histogram in its sparse form, if all rows were added with weight 1; at most SPARSE_HISTOGRAM_MAX_BYTES.
+   *
+   * @returns its size; 0 without rows, or if they do not fit 32-bit counts
+   */
+  encodeHistogram(to: number): number {
+    if (!this.#others.isEmpty || this.#hasSums || this.#ones.isEmpty) return 0
+    this.#ones.counts()
+    return this.#kernels.histogramEncode(this.#ones.pointer, to, false)
+  }
+
   /** Calls in each bucket of the histogram, [BUCKET_COUNT]; until something is added or the kernels' memory grows. */
   counts(): Uint32Array | Float64Array {
     if (this.#others.isEmpty && !this.#hasSums) return this.#ones.counts()

@@ -8,9 +8,11 @@ import { lowerBound, type ChunkSource, type LoadedDurations } from '../database/
 import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import type { CallAccumulator } from './accumulator.ts'
+import { SummaryTree } from './summary-tree.ts'
 import type { RangeUs } from './time.ts'
 
 const part = new CallTotals()
+const trees = new WeakMap<Snapshot, SummaryTree>()
 
 /** Adds all calls of a function that start in the range. */
 export function addFunction(
@@ -19,11 +21,19 @@ export function addFunction(
   range: RangeUs,
   into: CallAccumulator,
 ): void {
-  for (const index of snapshot.indexes) {
-    index.forEach(functionNumber, (source, group) => {
-      addGroup(snapshot, source, group, range, into)
+  const tree = treeOf(snapshot)
+  for (const index of snapshot.indexes) tree.addFunction(index, functionNumber, range, into)
+}
+
+function treeOf(snapshot: Snapshot): SummaryTree {
+  let tree = trees.get(snapshot)
+  if (tree === undefined) {
+    tree = new SummaryTree(snapshot.context, ({ source }, group, range, into, weight) => {
+      addGroup(snapshot, source, group, range, into, weight)
     })
+    trees.set(snapshot, tree)
   }
+  return tree
 }
 
 /** Number of calls of a function that start in the range. */
@@ -89,6 +99,7 @@ function addGroup(
   group: number,
   range: RangeUs,
   into: CallAccumulator,
+  weight: number,
 ): void {
   const firstUs = source.groupFirstUs(group)
   const lastUs = source.groupLastUs(group)
@@ -96,11 +107,11 @@ function addGroup(
   const histogram = contains(range, firstUs, lastUs) ? source.groupHistogram(group) : 0
   if (histogram !== 0) {
     source.groupSummary(group, part)
-    into.addSummary(part, histogram, source.groupWeight(group))
+    into.addSummary(part, histogram, weight)
     return
   }
   for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
-    addChunk(snapshot, source, chunk, range, into)
+    addChunk(snapshot, source, chunk, range, into, weight)
   }
 }
 
@@ -110,6 +121,7 @@ function addChunk(
   chunk: number,
   range: RangeUs,
   into: CallAccumulator,
+  weight: number,
 ): void {
   const firstUs = source.minStartsUs[chunk]!
   const lastUs = source.maxStartsUs[chunk]!
@@ -118,18 +130,19 @@ function addChunk(
   const histogram = isWhole ? source.chunkHistogram(chunk) : 0
   if (histogram !== 0) {
     source.chunkSummary(chunk, part)
-    into.addSummary(part, histogram, source.weights[chunk])
+    into.addSummary(part, histogram, weight)
     return
   }
   if (isWhole) {
-    addAllRows(snapshot, source, chunk, into)
+    addAllRows(snapshot, source, chunk, into, weight)
     return
   }
   const rows = rowsInRange(source, chunk, range)
   if (rows === undefined || rows.first === rows.end) return
   const startsUs = source.startsOf(chunk)
   if (startsUs === undefined) return
-  addRows(snapshot, source, chunk, rows, startsUs[rows.first]!, startsUs[rows.end - 1]!, into)
+  const { end, first } = rows
+  addRows(snapshot, source, chunk, rows, startsUs[first]!, startsUs[end - 1]!, into, weight)
 }
 
 /** Adds all rows of a chunk, decoded. */
@@ -138,6 +151,7 @@ export function addAllRows(
   source: ChunkSource,
   chunk: number,
   into: CallAccumulator,
+  weight = source.weights[chunk]!,
 ): void {
   const end = source.rowCounts[chunk]!
   let firstUs = source.minStartsUs[chunk]!
@@ -150,10 +164,13 @@ export function addAllRows(
     firstUs = startsUs[0]!
     lastUs = startsUs[end - 1]!
   }
-  addRows(snapshot, source, chunk, { first: 0, end }, firstUs, lastUs, into)
+  addRows(snapshot, source, chunk, { first: 0, end }, firstUs, lastUs, into, weight)
 }
 
-/** Adds decoded rows of the chunk, the first and last of which start at the instants given. If a page is damaged none of them is added: an answer must not mix calls without durations. */
+/**
+ * Adds decoded rows of the chunk, the first and last of which start at the instants given. If a page is damaged none of them
+ * is added: an answer must not mix calls without durations.
+ */
 export function addRows(
   snapshot: Snapshot,
   source: ChunkSource,
@@ -162,6 +179,7 @@ export function addRows(
   firstUs: number,
   lastUs: number,
   into: CallAccumulator,
+  weight = source.weights[chunk]!,
 ): void {
   const isWhole = end - first === source.rowCounts[chunk]
   const errors = isWhole ? undefined : source.errorsOf(chunk)
@@ -173,7 +191,6 @@ export function addRows(
   if (childrenNs === undefined) return
   const durations = source.durationsOf(chunk)
   if (durations === undefined) return
-  const weight = source.weights[chunk]!
   if (durations.longs === undefined) {
     into.addDurations(durations.pointer + 4 * first, end - first, weight)
   } else {
