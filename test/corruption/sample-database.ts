@@ -21,17 +21,18 @@ const START_MS = Date.UTC(2025, 0, 1)
  * - one writer that lives on
  * - two folders of format 1
  *
+ * @param share of the rows, for a smaller one
  * @returns the paths of all files
  */
-export async function writeSampleDatabase(directory: string): Promise<string[]> {
-  const closed = DatabaseWriter.open(directory, { segmentRows: 45_000 })
-  fill(closed, 60_000, 1)
+export async function writeSampleDatabase(directory: string, share = 1): Promise<string[]> {
+  const closed = DatabaseWriter.open(directory, { segmentRows: 45_000 * share })
+  fill(closed, 60_000 * share, 1)
   await closed.close()
-  const crashed = DatabaseWriter.open(directory, { segmentRows: 20_000 })
-  fill(crashed, 20_000, 2, true)
+  const crashed = DatabaseWriter.open(directory, { segmentRows: 20_000 * share })
+  fill(crashed, 20_000 * share, 2, true)
   crashed.flush()
   await crashed.sealed()
-  fill(crashed, 3000, 3, true)
+  fill(crashed, 3000 * share, 3, true)
   crashed.flush()
   await crashed.sealed()
   unlinkSync(join(crashed.path, 'LOCK'))
