@@ -11,13 +11,11 @@
  */
 import { dirname, join } from 'node:path'
 import { KroniclerError } from '../errors.ts'
-import { encodeUtf8 } from '../internal/utf8.ts'
 import { writeCounters } from './counters-file.ts'
-import { createFile, createOver, provideFormat } from './create-files.ts'
+import { createOver, provideFormat } from './create-files.ts'
 import { nodeFiles, systemCode, toIoError, writeAt, type FileLayer } from './file.ts'
 import {
   DICTIONARY_FILE,
-  encodeLock,
   LOCK_FILE,
   parseWalFileName,
   walFileName,
@@ -38,6 +36,7 @@ import { encodeWalFrame, walFrameBound } from './format/wal-frame-encoder.ts'
 import { encodeWalHeader, WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
 import { ByteKernels } from './kernels/byte-kernels.ts'
 import type { Kernels, LogKernels } from './kernels/kernels.ts'
+import { writeLock } from './lock-file.ts'
 import { Scratch } from './scratch.ts'
 import type { Sealer } from './seal.ts'
 import { currentIdentity } from './writer-identity.ts'
@@ -417,8 +416,7 @@ export class DirectoryWriter {
     const state = this.#state
     const small = this.#small
     files.mkdir(this.path)
-    const lock = encodeLock(identity, (text) => this.#checksumText(text))
-    createFile(files, join(this.path, LOCK_FILE), lock)
+    writeLock(files, join(this.path, LOCK_FILE), identity)
     const dictionary = files.open(join(this.path, DICTIONARY_FILE), 'wx+')
     try {
       const to = this.#smallScratch.reserve(DICTIONARY_HEADER_SIZE_BYTES)
@@ -579,13 +577,6 @@ export class DirectoryWriter {
     } catch {
       // What was written is in the file; nothing depends on the descriptor.
     }
-  }
-
-  #checksumText(text: string): bigint {
-    const bytes = encodeUtf8(text)
-    const at = this.#smallScratch.reserve(bytes.length)
-    this.#small.u8.set(bytes, at)
-    return this.#small.xxh64(at, bytes.length)
   }
 }
 

@@ -6,6 +6,7 @@
  *   <root>/control.json                         what is recorded (control/control-file.ts); only if somebody set it
  *   <root>/w-<pid>-<startMsHex>-<rand8hex>/     one folder per writing process; only that process writes there
  *       LOCK                                    who writes; removed when the writer closes
+ *       LOCK.1                                  who tends the folder of a writer that is gone; removed when done
  *       dict                                    names
  *       counters                                rows refused; only if there are any
  *       wal.000000                              log 0
@@ -46,6 +47,18 @@ export function walFileName(sequence: number): string {
 
 export function segmentFileName(low: number, high: number): string {
   return `seg.${sixDigits(low)}-${sixDigits(high)}`
+}
+
+/** @param claim 1 and up; a later one has taken over from the earlier */
+export function claimFileName(claim: number): string {
+  return `${LOCK_FILE}.${claim}`
+}
+
+/** Number of a claim's file name, 0 for the writer's own LOCK, undefined for other names. */
+export function parseLockFileName(name: string): number | undefined {
+  if (name === LOCK_FILE) return 0
+  const match = /^LOCK\.([1-9]\d{0,8})$/.exec(name)
+  return match === null ? undefined : Number(match[1])
 }
 
 export function rollUpFileName(low: number, high: number): string {
