@@ -239,8 +239,19 @@ export class Session {
   }
 
   #createHost(): WriterHost {
-    const { directory, sync, segmentRows, intervalMs, maxFunctions, onError } = this.#settings
-    const setup = { memory: this.#memory, directory, sync, segmentRows, intervalMs, maxFunctions }
+    const { onError } = this.#settings
+    const { directory, sync, segmentRows, intervalMs, maxFunctions } = this.#settings
+    const { compaction, retention } = this.#settings
+    const setup = {
+      memory: this.#memory,
+      directory,
+      sync,
+      segmentRows,
+      intervalMs,
+      maxFunctions,
+      compaction,
+      retention,
+    }
     const threadFile = fileURLToPath(new URL('./writer-thread.cjs', import.meta.url))
     return new WriterHost(setup, threadId, threadFile, onError)
   }

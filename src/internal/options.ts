@@ -16,12 +16,19 @@ export interface Options {
   overflow?: OverflowPolicy // a full queue refuses and counts the row, or makes the call wait (default 'drop')
   sync?: SyncPolicy // rows are made safe against power loss with every batch, once a second, or never (default 'interval')
   segmentRows?: number // rows after which a log is sealed, 4,096 to 4,194,304 (default 262,144)
+  compaction?: boolean // small segments are merged in the background (default true)
+  retention?: RetentionOptions // what expires; its hourly totals stay (default: nothing does)
   maxFunctions?: number // distinct functions; further ones are recorded as "(other)", 1 to 1,000,000 (default 20,000)
   signals?: boolean // store what is queued on SIGTERM, SIGINT and SIGHUP (default true)
   onError?: (error: Error) => void // told once of each kind of failure inside Kronicler (default: a line on stderr)
 }
 
-export type Settings = Required<Options>
+export interface RetentionOptions {
+  maxAgeMs?: number // rows that start earlier expire, at least 60,000 (default: KRONICLER_RETENTION_AGE, such as '30d')
+  maxSizeBytes?: number // of the directory, at least 1,000,000 (default: KRONICLER_RETENTION_SIZE, such as '10GB')
+}
+
+export type Settings = Required<Omit<Options, 'retention'>> & Pick<Options, 'retention'>
 
 const DEFAULTS = {
   enabled: true,
@@ -30,6 +37,7 @@ const DEFAULTS = {
   overflow: 'drop',
   sync: 'interval',
   segmentRows: 262_144,
+  compaction: true,
   maxFunctions: 20_000,
   signals: true,
 } as const satisfies Partial<Settings>
@@ -51,6 +59,13 @@ const CHECKS: { [K in keyof Options]-?: (value: unknown) => void } = {
   overflow: isOneOf('overflow', ['drop', 'block']),
   sync: isOneOf('sync', ['batch', 'interval', 'never']),
   segmentRows: isInteger('segmentRows', 4096, 4_194_304),
+  compaction: isBoolean('compaction'),
+  retention: (value) => {
+    checkOptionNames(value, 'retention', ['maxAgeMs', 'maxSizeBytes'])
+    const { maxAgeMs, maxSizeBytes } = value as RetentionOptions
+    isAtLeast('retention.maxAgeMs', 60_000)(maxAgeMs)
+    isAtLeast('retention.maxSizeBytes', 1e6)(maxSizeBytes)
+  },
   maxFunctions: isInteger('maxFunctions', 1, 1_000_000),
   signals: isBoolean('signals'),
   onError: (value) => {
@@ -107,6 +122,12 @@ function isInteger(name: string, low: number, high: number) {
     if (!Number.isInteger(value) || value < low || value > high) {
       throw new RangeError(`${name} must be a whole number from ${low} to ${high}, not ${value}`)
     }
+  }
+}
+
+function isAtLeast(name: string, low: number) {
+  return (value: unknown): void => {
+    if (value !== undefined) isInteger(name, low, Number.MAX_SAFE_INTEGER)(value)
   }
 }
 

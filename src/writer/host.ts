@@ -75,7 +75,7 @@ export class WriterHost extends WriterRemote {
         name: 'kronicler-writer',
         workerData: this.#setup,
         execArgv: [], // no preloaded modules, no inspector of the application's
-        env: { KRONICLER_WASM: process.env['KRONICLER_WASM'] },
+        env: environmentOfThread(),
         trackUnmanagedFds: false, // files are opened by whoever comes first and closed by whoever is last
       })
       const owner = worker.threadId + 1
@@ -300,4 +300,10 @@ export class WriterHost extends WriterRemote {
       // a broken listener must not break the application
     }
   }
+}
+
+/** What the thread reads of the environment; nothing else of it is its business. */
+function environmentOfThread(): NodeJS.ProcessEnv {
+  const names = ['KRONICLER_WASM', 'KRONICLER_RETENTION_AGE', 'KRONICLER_RETENTION_SIZE']
+  return Object.fromEntries(names.map((name) => [name, process.env[name]]))
 }

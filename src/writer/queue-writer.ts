@@ -11,6 +11,7 @@ import {
 
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { KroniclerError } from '../errors.ts'
+import type { Retention } from '../database/retention.ts'
 import type { SyncPolicy } from '../internal/options.ts'
 import {
   FAILED_DRAINS,
@@ -39,6 +40,8 @@ export interface WriterSetup {
   segmentRows: number
   intervalMs: number
   maxFunctions: number
+  compaction?: boolean | undefined
+  retention?: Retention | undefined
 }
 
 /** Class names of errors: as many as fit the log's column. */

@@ -6,8 +6,11 @@
  */
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
+import { basename } from 'node:path'
+import { Caretaker } from '../database/caretaker.ts'
 import type { DirectoryWriter } from '../database/directory-writer.ts'
 import { loadKernels } from '../database/kernels/kernels.ts'
+import { Pace } from '../database/pace.ts'
 import {
   WAKE,
   WRITER,
@@ -22,6 +25,7 @@ import { isClockTied, tieClock } from './clock.ts'
 import { ClockWatch } from './clock-watch.ts'
 import { ControlFollower } from './control-follower.ts'
 import { SelfAccounting } from './self-accounting.ts'
+import { retentionOf } from './retention-options.ts'
 import { QueueWriter, toKroniclerError, type WriterSetup } from './queue-writer.ts'
 
 const SYNC_INTERVAL_MS = 1000
@@ -38,6 +42,13 @@ const MOST_UNSEALED_LOGS = 16
 /** A log is sealed after this long even if it is not full, so that its rows get their summaries. */
 const LONGEST_LOG_AGE_MS = 60 * 60 * 1000
 
+/** The database is looked after so long after the start, and then every so often. */
+const FIRST_CARE_MS = 5000
+const CARE_INTERVAL_MS = 15_000
+const CARE_RETRY_MS = 5 * 60_000
+/** Meanwhile rounds are this long: of each, two milliseconds are spent on it, a quarter of the time. */
+const CARE_ROUND_MS = 6
+
 /** Every so often its own numbers become a row. */
 const ACCOUNT_INTERVAL_MS = 10_000
 
@@ -52,6 +63,8 @@ const clockWatch = new ClockWatch(clock, now, {
   beginLog,
   tie: tieClockExclusively,
 })
+const closing = new AbortController()
+const pace = new Pace({ signal: closing.signal, onTurn: drain })
 const controlFollower = new ControlFollower(setup, writer.names, threadId)
 
 let lastWake = 0
@@ -66,6 +79,9 @@ const damagedLogs = new Set<number>()
 let lastSyncMs = Date.now()
 let unsynced = false
 let waitMs = BUSY_INTERVAL_MS
+let caretaker: Caretaker | undefined
+let caring: Promise<void> | undefined
+let careAtMs = Date.now() + FIRST_CARE_MS
 let accountedMs = 0
 let busyNs = 0 // in which rows were stored, since then
 
@@ -150,6 +166,31 @@ function tendFolder(): void {
     })
 }
 
+/** Merges, lets expire, tidies up: a little in every round, while everything else goes on. */
+function care(): void {
+  if (caring !== undefined || Date.now() < careAtMs) return
+  caring = tendDatabase()
+    .then(() => {
+      careAtMs = Date.now() + CARE_INTERVAL_MS
+    })
+    .catch((error: unknown) => {
+      careAtMs = Date.now() + CARE_RETRY_MS
+      if (!closing.signal.aborted) report(error)
+    })
+    .finally(() => {
+      caring = undefined
+    })
+}
+
+async function tendDatabase(): Promise<void> {
+  caretaker ??= new Caretaker(setup.directory, report, {
+    compaction: setup.compaction,
+    retention: retentionOf(setup.retention, process.env),
+  })
+  const { directory } = writer
+  await caretaker.tend(directory === undefined ? undefined : basename(directory.path), pace)
+}
+
 async function tend(directory: DirectoryWriter): Promise<void> {
   rotateIfDue(directory)
   if (unsealed) await sealLogs(directory)
@@ -206,7 +247,8 @@ function tieClockExclusively(): void {
 
 /** Stores and seals what there is. Threads that go on recording meanwhile are not waited for. */
 async function finish(): Promise<void> {
-  await tending
+  closing.abort()
+  await Promise.all([tending, caring])
   retryAtMs = 0
   drain()
   const { directory } = writer
@@ -255,10 +297,12 @@ async function run(): Promise<void> {
     if (busy) busyNs += now() - startedNs
     if (Atomics.load(control, WRITER) === WRITER_CLOSING) break
     tendFolder()
+    care()
     accountForItself()
     waitMs = busy
       ? Math.min(BUSY_INTERVAL_MS, setup.intervalMs)
       : Math.min(waitMs * 2, setup.intervalMs)
+    if (caring !== undefined) waitMs = Math.min(waitMs, CARE_ROUND_MS)
     rest(wake)
     await turn()
   }
