@@ -18,6 +18,7 @@ export interface FolderContents {
   segments: IntervalFile[] // ascending, none covered
   rollUps: IntervalFile[] // likewise
   logs: number[] // sequences, ascending, none covered
+  coveredLogs: number[] // ascending: sealed and not removed yet
   covered: string[] // files that another one supersedes
   temporary: string[] // segments and roll-ups that were never completed, unless somebody is writing them
 }
@@ -29,6 +30,7 @@ export function contentsOf(names: readonly string[]): FolderContents {
     segments: [],
     rollUps: [],
     logs: [],
+    coveredLogs: [],
     covered: [],
     temporary: [],
   }
@@ -54,7 +56,10 @@ export function contentsOf(names: readonly string[]): FolderContents {
     ;(isRollUp ? contents.rollUps : contents.segments).push(file)
   }
   logs.sort((a, b) => a - b)
-  contents.logs = logs.filter((log) => !kept.some(({ low, high }) => low <= log && log <= high))
+  const isCovered = (log: number): boolean =>
+    kept.some(({ low, high }) => low <= log && log <= high)
+  contents.logs = logs.filter((log) => !isCovered(log))
+  contents.coveredLogs = logs.filter(isCovered)
   return contents
 }
 

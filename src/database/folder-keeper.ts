@@ -325,9 +325,9 @@ export class FolderKeeper {
   }
 
   #leftovers(): string[] {
-    const { covered, temporary } = this.contents()
-    const unfinished = this.#isOwner ? temporary.filter(isMerge) : temporary
-    return [...covered, ...unfinished]
+    const { covered, coveredLogs, temporary } = this.contents()
+    if (this.#isOwner) return [...covered, ...temporary.filter(isMerge)]
+    return [...covered, ...coveredLogs.map(walFileName), ...temporary]
   }
 
   /** Segments that may be merged; what cannot be read is a hole between them. */

@@ -17,6 +17,16 @@ export class MemoryFiles implements FileLayer {
     return this.#open.size
   }
 
+  /** Another file system with the same files, none of which is open. */
+  clone(): MemoryFiles {
+    const other = new MemoryFiles()
+    for (const [path, { bytes, sizeBytes }] of this.names) {
+      other.names.set(path, { bytes: bytes.slice(), sizeBytes })
+    }
+    for (const folder of this.folders) other.folders.add(folder)
+    return other
+  }
+
   /** Content of a file. */
   content(path: string): Uint8Array {
     const inode = this.#named(path)
@@ -161,6 +171,7 @@ export class FailingFiles {
   failAt = Infinity
   failure: Failure = 'EIO'
   lastFailed: string | undefined
+  readonly names: string[] = [] // of the operations
 
   constructor(base: FileLayer) {
     this.files = new Proxy(base, {
@@ -180,6 +191,7 @@ export class FailingFiles {
     method: (...args: unknown[]) => unknown,
     args: unknown[],
   ): unknown {
+    this.names.push(name)
     if (this.operations++ !== this.failAt) return method(...args)
     this.lastFailed = name
     if (name === 'write') {

@@ -1,0 +1,215 @@
+/** Sealing what others have left, merging and expiry: on a failing disk, and what they do to rows and totals. */
+import { expect, test } from 'vitest'
+import { CallTotals } from '../../../src/database/call-totals.ts'
+import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { contentsOf } from '../../../src/database/folder-contents.ts'
+import { FolderKeeper } from '../../../src/database/folder-keeper.ts'
+import { SlotSequences } from '../../../src/database/format/slot-sequences.ts'
+import { walFileName } from '../../../src/database/format/directory.ts'
+import { loadFallbackKernels, loadKernels } from '../../../src/database/kernels/kernels.ts'
+import { Pace } from '../../../src/database/pace.ts'
+import { ReaderContext } from '../../../src/database/reader-context.ts'
+import { RollUpReader } from '../../../src/database/roll-up-reader.ts'
+import { toColumns } from '../../support/arbitrary-rows.ts'
+import { FailingFiles, MemoryFiles, type Failure } from '../../support/memory-files.ts'
+import { fileBytes, readSegment, readWal, sortRows, type IdRow } from '../../support/read-folder.ts'
+
+const HOUR_US = 3_600_000_000
+const START_US = 1_700_000_000_000_000 - (1_700_000_000_000_000 % (24 * HOUR_US))
+const EVERYTHING = { all: true, minAgeMs: 0, newest: 0 }
+const kernels = loadKernels()
+
+class QuickPace extends Pace {
+  override wait(): Promise<void> {
+    return Promise.resolve()
+  }
+}
+
+const pace = new QuickPace()
+
+/** Over two hours, of two functions and weights, some with errors and time in children. */
+function batch(n: number): IdRow[] {
+  return Array.from({ length: 30 + 100 * (n % 3) }, (_, i) => {
+    const row: IdRow = [
+      i % 2,
+      START_US + n * HOUR_US + i * 30_000_000,
+      1000 * i + n,
+      i % 7 === 0 ? 1 : 0,
+    ]
+    if (i % 5 === 0)
+      row[4] = { context: 0, childrenNs: i, weight: 1 + (i % 3), attributes: '{"a":1}' }
+    return row
+  })
+}
+
+/** The folder of a writer that has died after `logs` logs, of which the last two are not sealed. */
+async function leftBehind(
+  logs: number,
+): Promise<{ memory: MemoryFiles; path: string; rows: IdRow[] }> {
+  const memory = new MemoryFiles()
+  const writer = DirectoryWriter.create('/db', { files: memory, kernels })
+  const rows: IdRow[] = []
+  for (let n = 0; n < logs; n++) {
+    writer.append(toColumns(batch(n)), { slot: 0, slotSequence: rows.length })
+    rows.push(...batch(n))
+    if (n === logs - 1) break
+    const sequence = writer.rotate()
+    if (n < logs - 2) await writer.seal(sequence)
+  }
+  writer.close()
+  return { memory, path: writer.path, rows }
+}
+
+function rowsOf(memory: MemoryFiles, folder: string): IdRow[] {
+  const small = loadFallbackKernels()
+  const { logs, segments } = contentsOf(memory.list(folder))
+  const open = (name: string) => fileBytes(small, memory.content(`${folder}/${name}`), name)
+  const slots = new SlotSequences()
+  return [
+    ...segments.flatMap(({ name }) => readSegment(open(name)).rows),
+    ...logs.flatMap((log) => readWal(open(walFileName(log)), slots)),
+  ]
+}
+
+function rolledUp(memory: MemoryFiles, folder: string) {
+  const context = new ReaderContext(memory, loadFallbackKernels(), undefined, undefined)
+  const { rollUps } = contentsOf(memory.list(folder))
+  const entries = rollUps.flatMap((file) => {
+    const reader = new RollUpReader(context, `${folder}/${file.name}`, file)
+    context.faults.flush()
+    return Array.from({ length: reader.chunkCount }, (_, chunk) => {
+      const total = new CallTotals()
+      reader.chunkSummary(chunk, total)
+      return { functionId: reader.functionIds[chunk]!, weight: reader.weights[chunk]!, total }
+    })
+  })
+  return entries
+}
+
+/** Does `work` until it succeeds. */
+async function insist(work: () => unknown): Promise<void> {
+  for (let failures = 0; ; failures++) {
+    try {
+      await work()
+      return
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'KRONICLER_IO' || failures > 3) throw error
+    }
+  }
+}
+
+function refuse(fault: Error): void {
+  throw fault
+}
+
+/** Seals, merges and lets expire, each until it succeeds; after each step everything must be there. */
+async function tidyUp(prepared: Awaited<ReturnType<typeof leftBehind>>, failing: FailingFiles) {
+  const { memory, path } = prepared
+  const expected = sortRows(prepared.rows)
+  const keeper = new FolderKeeper(path, { files: failing.files, isOwner: false })
+  const complete = (): void => {
+    const rolled = rolledUp(memory, path).reduce((sum, { total }) => sum + total.calls, 0)
+    const rows = rowsOf(memory, path)
+    const what = `failure at ${failing.failAt}`
+    expect(rows.length + rolled, what).toBe(expected.length)
+    if (rolled === 0) expect(sortRows(rows), what).toEqual(expected)
+  }
+  const steps = [
+    () => keeper.sealLogs(pace, refuse),
+    () => keeper.removeLeftovers(),
+    () => keeper.compact(EVERYTHING, pace, refuse),
+    () => keeper.removeLeftovers(),
+    async () => {
+      for (const run of keeper.segmentsBefore(START_US + 48 * HOUR_US)) {
+        await keeper.expire(run, pace, refuse)
+      }
+    },
+    () => keeper.removeLeftovers(),
+  ]
+  for (const step of steps) {
+    await insist(step)
+    complete()
+  }
+}
+
+const EVERY = ['open', 'close', 'read', 'write', 'fdatasync', 'fsyncDirectory', 'rename', 'unlink']
+
+test.each<[Failure, string[]]>([
+  ['EIO', [...EVERY, 'stat', 'fstat', 'fdatasyncSync']],
+  ['ENOSPC', ['open', 'write', 'fdatasync', 'rename']],
+  ['short', ['write']],
+])(
+  'an operation that fails with %s, each in turn: no row is lost and none doubled',
+  async (failure, names) => {
+    const prepared = await leftBehind(4)
+    const soundMemory = prepared.memory.clone()
+    const sound = new FailingFiles(soundMemory)
+    await tidyUp({ ...prepared, memory: soundMemory }, sound)
+    for (const name of names) expect(sound.names).toContain(name)
+    for (const [failAt, name] of sound.names.entries()) {
+      if (!names.includes(name)) continue
+      const memory = prepared.memory.clone()
+      const failing = new FailingFiles(memory)
+      failing.failAt = failAt
+      failing.failure = failure
+      await tidyUp({ ...prepared, memory }, failing)
+      expect(failing.lastFailed).toBe(name)
+      const left = memory.list(prepared.path).filter((file) => file !== 'dict')
+      expect(left, `failure at ${failAt}`).toEqual(['roll.000000-000003'])
+      expect(memory.openCount, `descriptors left open by a failure at ${failAt}`).toBe(0)
+    }
+  },
+)
+
+test('totals of an hour are those of its rows', async () => {
+  const { memory, path, rows } = await leftBehind(6)
+  const keeper = new FolderKeeper(path, { files: memory, isOwner: false })
+  await keeper.sealLogs(pace, refuse)
+  // first three segments, then the rest into a wider roll-up
+  const [run] = keeper.segmentsBefore(START_US + 48 * HOUR_US)
+  await keeper.expire(run!.slice(0, 3), pace, refuse)
+  expect(memory.list(path)).toContain('roll.000000-000002')
+  await keeper.expire(run!.slice(3), pace, refuse)
+  expect(memory.list(path).filter((name) => /^(seg|roll)/.test(name))).toEqual([
+    'roll.000000-000005',
+  ])
+  const hours = new Map<string, { rows: number; errors: number; sum: bigint; children: number }>()
+  for (const [id, startUs, durationNs, error, extras] of rows) {
+    const key = `${id} ${extras?.weight ?? 1} ${Math.floor(startUs / HOUR_US)}`
+    const hour = hours.get(key) ?? { rows: 0, errors: 0, sum: 0n, children: 0 }
+    hours.set(key, hour)
+    hour.rows++
+    if (error !== 0) hour.errors++
+    hour.sum += BigInt(durationNs)
+    hour.children += extras?.childrenNs ?? 0
+  }
+  const found = rolledUp(memory, path).map(({ functionId, total, weight }) => {
+    const hour = Math.floor(total.firstUs / HOUR_US)
+    expect(Math.floor(total.lastUs / HOUR_US)).toBe(hour)
+    const sum = BigInt(total.sumHigh) * 2n ** 32n + BigInt(total.sumLow)
+    const { calls, childrenNs, errors } = total
+    return [`${functionId} ${weight} ${hour}`, { rows: calls, errors, sum, children: childrenNs }]
+  })
+  expect(new Map(found as [string, never][])).toEqual(hours)
+  expect(found).toHaveLength(hours.size)
+})
+
+test('a damaged segment stays as it is, and so does what would be merged with it', async () => {
+  const { memory, path, rows } = await leftBehind(4)
+  const keeper = new FolderKeeper(path, { files: memory, isOwner: false })
+  await keeper.sealLogs(pace, refuse)
+  const inode = memory.names.get(`${path}/seg.000001-000001`)!
+  inode.bytes[100]! ^= 1
+  const faults: { path: string }[] = []
+  while (await keeper.compact(EVERYTHING, pace, (fault) => faults.push(fault)));
+  for (const run of keeper.segmentsBefore(START_US + 48 * HOUR_US)) {
+    await keeper.expire(run, pace, (fault) => faults.push(fault))
+  }
+  expect(faults.map((fault) => fault.path)).toEqual([`${path}/seg.000001-000001`])
+  expect(memory.list(path).filter((name) => name !== 'dict')).toEqual([
+    'roll.000000-000000',
+    'roll.000002-000003',
+    'seg.000001-000001',
+  ])
+  expect(rows.length).toBeGreaterThan(0)
+})
