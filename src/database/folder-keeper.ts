@@ -260,7 +260,7 @@ export class FolderKeeper {
         context.faults.flush()
         writer.finish(interval)
       } finally {
-        for (const source of sources) source.close()
+        closeQuietly(sources)
       }
     })
     await this.#supersede(all, pace)
@@ -287,7 +287,7 @@ export class FolderKeeper {
         const writer = new SegmentWriter(kernels, this.#files)
         await mergeSegments(inputs, writer, descriptor, pace, onRows ?? ignore)
       } finally {
-        for (const input of inputs) input.close()
+        closeQuietly(inputs)
       }
     })
     await this.#supersede(segments, pace)
@@ -442,6 +442,17 @@ function sumRows(segments: readonly PlannedSegment[]): number {
 function isMerge(name: string): boolean {
   const [low, high] = name.slice(name.indexOf('.') + 1, name.lastIndexOf('.')).split('-')
   return low !== high
+}
+
+/** Nothing depends on descriptors that were only read from. */
+function closeQuietly(files: readonly { close: () => void }[]): void {
+  for (const file of files) {
+    try {
+      file.close()
+    } catch {
+      // see above
+    }
+  }
 }
 
 function isIoError(error: unknown): boolean {

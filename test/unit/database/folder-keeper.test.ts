@@ -1,18 +1,13 @@
 /** Sealing what others have left, merging and expiry: on a failing disk, and what they do to rows and totals. */
 import { expect, test } from 'vitest'
-import { CallTotals } from '../../../src/database/call-totals.ts'
 import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
-import { contentsOf } from '../../../src/database/folder-contents.ts'
 import { FolderKeeper } from '../../../src/database/folder-keeper.ts'
-import { SlotSequences } from '../../../src/database/format/slot-sequences.ts'
-import { walFileName } from '../../../src/database/format/directory.ts'
-import { loadFallbackKernels, loadKernels } from '../../../src/database/kernels/kernels.ts'
+import { loadKernels } from '../../../src/database/kernels/kernels.ts'
 import { Pace } from '../../../src/database/pace.ts'
-import { ReaderContext } from '../../../src/database/reader-context.ts'
-import { RollUpReader } from '../../../src/database/roll-up-reader.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'
 import { FailingFiles, MemoryFiles, type Failure } from '../../support/memory-files.ts'
-import { fileBytes, readSegment, readWal, sortRows, type IdRow } from '../../support/read-folder.ts'
+import { sortRows, type IdRow } from '../../support/read-folder.ts'
+import { rolledUp, storedRows } from '../../support/stored-rows.ts'
 
 const HOUR_US = 3_600_000_000
 const START_US = 1_700_000_000_000_000 - (1_700_000_000_000_000 % (24 * HOUR_US))
@@ -60,32 +55,6 @@ async function leftBehind(
   return { memory, path: writer.path, rows }
 }
 
-function rowsOf(memory: MemoryFiles, folder: string): IdRow[] {
-  const small = loadFallbackKernels()
-  const { logs, segments } = contentsOf(memory.list(folder))
-  const open = (name: string) => fileBytes(small, memory.content(`${folder}/${name}`), name)
-  const slots = new SlotSequences()
-  return [
-    ...segments.flatMap(({ name }) => readSegment(open(name)).rows),
-    ...logs.flatMap((log) => readWal(open(walFileName(log)), slots)),
-  ]
-}
-
-function rolledUp(memory: MemoryFiles, folder: string) {
-  const context = new ReaderContext(memory, loadFallbackKernels(), undefined, undefined)
-  const { rollUps } = contentsOf(memory.list(folder))
-  const entries = rollUps.flatMap((file) => {
-    const reader = new RollUpReader(context, `${folder}/${file.name}`, file)
-    context.faults.flush()
-    return Array.from({ length: reader.chunkCount }, (_, chunk) => {
-      const total = new CallTotals()
-      reader.chunkSummary(chunk, total)
-      return { functionId: reader.functionIds[chunk]!, weight: reader.weights[chunk]!, total }
-    })
-  })
-  return entries
-}
-
 /** Does `work` until it succeeds. */
 async function insist(work: () => unknown): Promise<void> {
   for (let failures = 0; ; failures++) {
@@ -109,7 +78,7 @@ async function tidyUp(prepared: Awaited<ReturnType<typeof leftBehind>>, failing:
   const keeper = new FolderKeeper(path, { files: failing.files, isOwner: false })
   const complete = (): void => {
     const rolled = rolledUp(memory, path).reduce((sum, { total }) => sum + total.calls, 0)
-    const rows = rowsOf(memory, path)
+    const rows = storedRows(memory, path)
     const what = `failure at ${failing.failAt}`
     expect(rows.length + rolled, what).toBe(expected.length)
     if (rolled === 0) expect(sortRows(rows), what).toEqual(expected)
