@@ -2,6 +2,13 @@
  * @module kronicler/database
  * The database by itself: ask about recorded calls, or store measurements of your own.
  */
+export { compactDatabase } from './database/compact.ts'
+export type {
+  CompactDatabaseOptions,
+  CompactedFolder,
+  CompactProgress,
+  CompactResult,
+} from './database/compact.ts'
 export { DatabaseWriter } from './database/database-writer.ts'
 export type { PoolStats } from './database/buffer-pool.ts'
 export type { CallInput } from './database/call-input.ts'

@@ -6,7 +6,7 @@ import { contentsOf } from '../../src/database/folder-contents.ts'
 import { walFileName } from '../../src/database/format/directory.ts'
 import { SlotSequences } from '../../src/database/format/slot-sequences.ts'
 import { WAL_HEADER_SIZE_BYTES } from '../../src/database/format/wal-header.ts'
-import { loadKernels } from '../../src/database/kernels/kernels.ts'
+import { loadFallbackKernels } from '../../src/database/kernels/kernels.ts'
 import { ReaderContext } from '../../src/database/reader-context.ts'
 import { RollUpReader } from '../../src/database/roll-up-reader.ts'
 import { fileBytes, readSegment, readWal } from './read-folder.ts'
@@ -20,7 +20,7 @@ export interface RolledUp {
 
 /** Every fault but a torn end is thrown. */
 export function storedRows(files: FileLayer, folder: string): IdRow[] {
-  const kernels = loadKernels()
+  const kernels = loadFallbackKernels()
   const { logs, segments } = contentsOf(files.readdir(folder))
   const open = (name: string) => fileBytes(kernels, content(files, `${folder}/${name}`), name)
   const slots = new SlotSequences()
@@ -34,8 +34,10 @@ export function storedRows(files: FileLayer, folder: string): IdRow[] {
 }
 
 export function rolledUp(files: FileLayer, folder: string): RolledUp[] {
-  const context = new ReaderContext(files, loadKernels(), undefined, undefined)
-  return contentsOf(files.readdir(folder)).rollUps.flatMap((file) => {
+  const { rollUps } = contentsOf(files.readdir(folder))
+  if (rollUps.length === 0) return []
+  const context = new ReaderContext(files, loadFallbackKernels(), undefined, undefined)
+  return rollUps.flatMap((file) => {
     const reader = new RollUpReader(context, `${folder}/${file.name}`, file)
     context.faults.flush()
     return Array.from({ length: reader.chunkCount }, (_, chunk) => {
