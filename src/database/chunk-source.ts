@@ -5,6 +5,7 @@
  * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
 import type { CallSummary } from './call-totals.ts'
+import type { DurationBounds, RowSpan, SelectedRows } from './duration-filter.ts'
 import type { RowAttributes } from './format/attribute-blocks.ts'
 import type { DecodedDetails } from './format/details-page.ts'
 import type { ErrorRows, LongDurations } from './format/pages.ts'
@@ -57,6 +58,16 @@ export interface ChunkSource {
 
   // undefined: the page is damaged; the fault has been reported
   durationsOf(chunk: number): LoadedDurations | undefined
+  /**
+   * How many rows of the span take as long as asked for; if `into` is given they are put there. Decodes nothing where that can
+   * be told from the encoded page.
+   */
+  selectDurations(
+    chunk: number,
+    span: RowSpan,
+    bounds: DurationBounds,
+    into?: SelectedRows,
+  ): number | undefined
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
   errorsOf(chunk: number): ErrorRows | undefined
   detailsOf(chunk: number): DecodedDetails | undefined // of all rows

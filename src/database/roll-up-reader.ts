@@ -128,6 +128,10 @@ export class RollUpReader implements ChunkSource {
     throw withoutRows()
   }
 
+  selectDurations(_chunk: number): number {
+    throw withoutRows()
+  }
+
   startsOf(_chunk: number): Float64Array {
     throw withoutRows()
   }

@@ -15,6 +15,14 @@ import {
   type LoadedDurations,
   type RowAttributes,
 } from './chunk-source.ts'
+import {
+  isFilterable,
+  selectDecoded,
+  selectEncoded,
+  type DurationBounds,
+  type RowSpan,
+  type SelectedRows,
+} from './duration-filter.ts'
 import { readAt } from './file.ts'
 import { AttributesOfRows, NO_ATTRIBUTES } from './format/attribute-blocks.ts'
 import type { SequenceInterval } from './format/directory.ts'
@@ -216,6 +224,29 @@ export class SegmentReader implements ChunkSource {
       pointer: pointer + 4 * firstRow,
       longs: longs === undefined ? undefined : longsOf(longs, firstRow, this.rowCounts[chunk]!),
     }
+  }
+
+  selectDurations(
+    chunk: number,
+    span: RowSpan,
+    bounds: DurationBounds,
+    into?: SelectedRows,
+  ): number | undefined {
+    const context = this.#context
+    const { durationOffsets, durationSizes, isShared, pages } = this.#directory
+    const page = pages[chunk]!
+    const shape = this.#shapeOf(chunk)
+    // a shared page is decoded once for all its chunks
+    if (isShared[page] === 1 || !isFilterable(shape, bounds, into !== undefined)) {
+      const durations = this.durationsOf(chunk)
+      return durations && selectDecoded(context, durations, span, bounds, into)
+    }
+    const offset = durationOffsets[page]!
+    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
+      const count = selectEncoded(context, bytes, shape, span, bounds, into)
+      if (count === undefined) throw new CorruptionError(this.path, offset, 'the page is malformed')
+      return count
+    })
   }
 
   startsOf(chunk: number): Float64Array | undefined {

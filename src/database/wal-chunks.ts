@@ -20,6 +20,12 @@ import { matchTexts } from './format/attribute-match.ts'
 import { MAX_CHUNK_ROWS, type ErrorRows, type LongDurations } from './format/pages.ts'
 import { LONG_DURATION_NS, type RowColumns, type RowDetails } from './format/rows.ts'
 import type { ReaderContext } from './reader-context.ts'
+import {
+  selectDecoded,
+  type DurationBounds,
+  type RowSpan,
+  type SelectedRows,
+} from './duration-filter.ts'
 
 /** Details in the order in which the rows arrived, and where the clustered rows stand in it. */
 interface ArrivedDetails extends RowDetails {
@@ -116,6 +122,15 @@ export class WalChunks implements ChunkSource {
     const pointer = this.#saturated.pointer + 4 * this.#firstRows[chunk]!
     const long = this.maxDurationsNs[chunk]! >= LONG_DURATION_NS
     return { pointer, longs: long ? this.#longsOf(chunk) : undefined }
+  }
+
+  selectDurations(
+    chunk: number,
+    span: RowSpan,
+    bounds: DurationBounds,
+    into?: SelectedRows,
+  ): number {
+    return selectDecoded(this.#context, this.durationsOf(chunk), span, bounds, into)
   }
 
   startsOf(chunk: number): Float64Array {

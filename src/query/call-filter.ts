@@ -4,13 +4,12 @@
  * then errors and attributes, each only where it is needed.
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
+import type { SelectedRows } from '../database/duration-filter.ts'
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import type { CallFilter, JsonValue } from '../types.ts'
-import { exactDurations, type RowSpan } from './range-scan.ts'
-
-const MAX_U32 = 0xffff_ffff
+import type { RowSpan } from './range-scan.ts'
 
 /** Conditions that have been checked. */
 export interface RowFilter {
@@ -73,10 +72,8 @@ export function mayPass(filter: RowFilter, source: ChunkSource, chunk: number): 
 }
 
 /** Rows of a chunk that passed a filter, until the next one is filtered. */
-export interface PassedRows {
+export interface PassedRows extends SelectedRows {
   count: number
-  rows: Uint32Array // the first `count` are indices in the chunk, ascending
-  durationsNs: Float64Array // of each of them
 }
 
 /** Filters chunks of one database; what it needs for that is allocated once. */
@@ -106,45 +103,14 @@ export class ChunkFilter {
     minNs = this.#filter.minNs,
     maxNs = this.#filter.maxNs,
   ): PassedRows | undefined {
-    if (!this.#applyDurations(source, chunk, span, minNs, maxNs)) return undefined
+    const count = source.selectDurations(chunk, span, { minNs, maxNs }, this.#passed)
+    if (count === undefined) return undefined
+    this.#passed.count = count
     if (this.#filter.error !== undefined && !this.#applyError(source, chunk)) return undefined
     if (this.#filter.attributes.length > 0 && !this.#applyAttributes(source, chunk)) {
       return undefined
     }
     return this.#passed
-  }
-
-  #applyDurations(
-    source: ChunkSource,
-    chunk: number,
-    { first, end }: RowSpan,
-    minNs: number,
-    maxNs: number,
-  ): boolean {
-    const durations = source.durationsOf(chunk)
-    if (durations === undefined) return false
-    const { kernels, selection } = this.#snapshot.context
-    const { durationsNs, rows } = this.#passed
-    const exactNs =
-      durations.longs === undefined
-        ? undefined
-        : exactDurations(this.#snapshot, durations, first, end)
-    const pointer = durations.pointer + 4 * first
-    const isFiltered = minNs > 0
-    const candidates = isFiltered
-      ? kernels.filterGreater(pointer, end - first, Math.min(minNs, MAX_U32) - 1, selection)
-      : end - first
-    const { u32 } = kernels
-    let count = 0
-    for (let i = 0; i < candidates; i++) {
-      const row = isFiltered ? u32[selection / 4 + i]! : i
-      const durationNs = exactNs === undefined ? u32[pointer / 4 + row]! : exactNs[row]!
-      if (durationNs < minNs || durationNs >= maxNs) continue
-      rows[count] = first + row
-      durationsNs[count++] = durationNs
-    }
-    this.#passed.count = count
-    return true
   }
 
   #applyError(source: ChunkSource, chunk: number): boolean {

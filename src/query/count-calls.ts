@@ -46,6 +46,9 @@ function rowsOf(
   if (span === undefined || span.first === span.end) return 0
   const { attributes, error, maxNs, minNs } = filter
   const allLast = source.minDurationsNs[chunk]! >= minNs && source.maxDurationsNs[chunk]! < maxNs
-  if (allLast && error === undefined && attributes.length === 0) return span.end - span.first
+  if (error === undefined && attributes.length === 0) {
+    if (allLast) return span.end - span.first
+    return source.selectDurations(chunk, span, { minNs, maxNs }) ?? 0
+  }
   return chunkFilter.apply(source, chunk, span)?.count ?? 0
 }

@@ -5,11 +5,14 @@
  */
 import { CallTotals } from '../database/call-totals.ts'
 import { lowerBound, type ChunkSource, type LoadedDurations } from '../database/chunk-source.ts'
+import type { RowSpan } from '../database/duration-filter.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import type { CallAccumulator } from './accumulator.ts'
 import { SummaryTree } from './summary-tree.ts'
 import type { RangeUs } from './time.ts'
+
+export type { RowSpan }
 
 const part = new CallTotals()
 const trees = new WeakMap<Snapshot, SummaryTree>()
@@ -54,12 +57,6 @@ export function countFunction(snapshot: Snapshot, functionNumber: number, range:
     })
   }
   return calls
-}
-
-/** Rows [first, end) of a chunk. */
-export interface RowSpan {
-  first: number
-  end: number
 }
 
 /**
