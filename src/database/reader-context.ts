@@ -10,6 +10,7 @@ import { FaultLog, type FaultListener } from './fault-log.ts'
 import { readAt, type FileLayer } from './file.ts'
 import type { FileBytes } from './format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
+import { PforReader } from './format/pfor-reader.ts'
 import type { Kernels } from './kernels/kernels.ts'
 
 interface Closable {
@@ -29,6 +30,8 @@ export class ReaderContext {
   readonly gaps: number // u32[MAX_CHUNK_ROWS]
   /** Indices of the rows that a filter lets through. */
   readonly selection: number // u32[MAX_CHUNK_ROWS]
+
+  readonly pfor: PforReader
 
   // What stands in `durations` and `starts`, and the attributes opened last; neighbouring questions often load the same chunk.
   loadedDurations: { key: number; value: LoadedDurations } | undefined
@@ -55,6 +58,7 @@ export class ReaderContext {
     this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))
     this.gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.selection = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.pfor = new PforReader(kernels)
     this.#input = this.arena.take(1 << 17)
   }
 

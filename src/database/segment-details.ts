@@ -2,7 +2,7 @@
  * @module database/segment-details
  * Region X of a segment that is being written: the details of the rows of a page.
  */
-import { packAttributes } from './format/attribute-blocks.ts'
+import type { AttributeShredder } from './format/attribute-shredder.ts'
 import { detailsPageBound, encodeDetailsPage, sumOf } from './format/details-page.ts'
 import type { PageEntry } from './format/directory-builder.ts'
 import type { Kernels } from './kernels/kernels.ts'
@@ -13,17 +13,20 @@ import { DETAILS, type SegmentOutput } from './segment-output.ts'
 /**
  * Writes the details of a page, and what the directory says of them.
  *
+ * @param dense   whether attributes shall be small rather than quickly stored
  * @param scratch pointer to u32[MAX_CHUNK_ROWS], with room to a multiple of 128
  */
 export function writeDetails(
   kernels: Kernels,
   output: SegmentOutput,
   rows: PageRows,
+  shredder: AttributeShredder,
+  dense: boolean,
   scratch: number,
   into: PageEntry,
   progress: Progress,
 ): void {
-  const attributes = packAttributes(kernels, rows.attributes, () => {
+  const attributes = shredder.encode(rows.attributes, rows.count, dense, () => {
     progress.tick()
   })
   const page = {

@@ -454,7 +454,10 @@ export class SegmentReader implements ChunkSource {
     const key = this.#firstChunkKey + page
     if (context.loadedAttributes?.key === key) return context.loadedAttributes.value
     return this.#decodeDetails(chunk, (bytes) => {
-      const value = openAttributes(bytes, pageRowCounts[page]!, (decode) => this.#decode(decode))
+      const value = openAttributes(bytes, pageRowCounts[page]!, {
+        guard: (decode) => this.#decode(decode),
+        pfor: context.pfor,
+      })
       context.loadedAttributes = { key, value }
       return value
     })

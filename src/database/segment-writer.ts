@@ -26,6 +26,7 @@ import {
 import { SPARSE_HISTOGRAM_MAX_BYTES, type Kernels } from './kernels/kernels.ts'
 import { PageRows, type GroupRows } from './page-rows.ts'
 import { Progress } from './progress.ts'
+import { AttributeShredder } from './format/attribute-shredder.ts'
 import { writeDetails } from './segment-details.ts'
 import { DETAILS, DURATIONS, ERRORS, HISTOGRAMS, SegmentOutput, STARTS } from './segment-output.ts'
 
@@ -56,6 +57,7 @@ export class SegmentWriter {
   readonly #shared: PageRows // of the groups that will share a page
   // scratch for one page
   readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
+  readonly #shredder: AttributeShredder
   readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
 
   #progress = new Progress(undefined)
@@ -79,6 +81,7 @@ export class SegmentWriter {
     this.#own = new PageRows(kernels)
     this.#shared = new PageRows(kernels)
     this.#gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4) + 512)
+    this.#shredder = new AttributeShredder(kernels, this.#gaps)
   }
 
   /**
@@ -266,7 +269,16 @@ export class SegmentWriter {
       childrenLow: 0,
     }
     if (this.#hasDetails) {
-      writeDetails(this.#kernels, this.#output, rows, this.#gaps, page, this.#progress)
+      writeDetails(
+        this.#kernels,
+        this.#output,
+        rows,
+        this.#shredder,
+        this.#dense,
+        this.#gaps,
+        page,
+        this.#progress,
+      )
     }
     this.#writeStarts(rows, page)
     this.#writeErrors(rows, page)

@@ -26,7 +26,8 @@ import {
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
-import type { RowAttributes } from '../../src/database/format/attribute-blocks.ts'
+import type { AttributeTools, RowAttributes } from '../../src/database/format/attribute-blocks.ts'
+import { PforReader } from '../../src/database/format/pfor-reader.ts'
 import { decodeDetailsPage, openAttributes } from '../../src/database/format/details-page.ts'
 import {
   decodeSegmentDirectory,
@@ -200,7 +201,7 @@ function withDetails(
   const durationsNs = Float64Array.from(rows, ([, , durationNs]) => durationNs)
   const sumNs = columns.childrenSumsHigh[i]! * 2 ** 32 + columns.childrenSumsLow[i]!
   const details = page && decodeDetailsPage(page, durationsNs, sumNs, scratch)
-  const opened = page && openAttributes(page, rows.length, (decode) => decode())
+  const opened = page && openAttributes(page, rows.length, unguarded(file.kernels))
   const attributes = new Map(opened)
   expectSameAttributes(attributes, opened, rows.length)
   return rows.map((row, n) =>
@@ -211,6 +212,11 @@ function withDetails(
       attributes: textOf(attributes.get(n)),
     }),
   )
+}
+
+/** Tools of attributes whose damage is thrown. */
+export function unguarded(kernels: Kernels): AttributeTools {
+  return { guard: (decode) => decode(), pfor: new PforReader(kernels) }
 }
 
 /** Walking over the attributes and asking for one row must come to the same. */

@@ -1,7 +1,7 @@
 /**
  * @module database/format/attribute-blocks
- * Attributes of a chunk's rows, at the end of its details page: blocks of about 64 KiB, each compressed by itself, so that
- * one row's attributes cost no more than inflating one block. Format v1; the full text is docs/format/segment.md.
+ * Attributes of a chunk's rows, at the end of its details page, as segments of version 1 have them: blocks of about
+ * 64 KiB, each compressed by itself. The full text is docs/format/segment.md.
  *
  *   blockCount varint
  *   blockCount x { rows between the block's first row and the end of the rows before it varint | rowCount varint
@@ -13,15 +13,15 @@
  *
  * "The end of the rows before it" is the least row that can follow: the first row of the block before plus its rowCount.
  */
-import { deflateRawSync, inflateRawSync } from 'node:zlib'
+import { inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
 import type { JsonValue } from '../../types.ts'
-import type { Kernels } from '../kernels/kernels.ts'
 import { matchTexts } from './attribute-match.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
+import type { PforReader } from './pfor-reader.ts'
 import { MAX_ATTRIBUTES_SIZE_BYTES } from './rows.ts'
-import { MAX_VARINT_SIZE_BYTES, VarintReader, writeVarint } from './varint.ts'
+import { VarintReader } from './varint.ts'
 import { BLOCK_CODEC_DEFLATE, BLOCK_CODEC_STORED } from './versions.ts'
 
 /** Attributes by row of a chunk, ascending: UTF-8 text of a JSON object. Rows without any are not in it. */
@@ -38,6 +38,12 @@ export const NO_ATTRIBUTES: RowAttributes = {
   [Symbol.iterator]: () => [][Symbol.iterator](),
 }
 
+/** What attributes are decoded with when they are asked for. */
+export interface AttributeTools {
+  guard: Guard
+  pfor: PforReader
+}
+
 /** Attributes that stand in the kernels' memory. */
 export interface AttributeList {
   count: number
@@ -52,95 +58,6 @@ const BLOCK_TEXT_SIZE_BYTES = 65_536
 const ROW_OVERHEAD_BYTES = 6
 const MAX_BLOCK_SIZE_BYTES =
   BLOCK_TEXT_SIZE_BYTES + MAX_ATTRIBUTES_SIZE_BYTES + ROW_OVERHEAD_BYTES * MAX_CHUNK_ROWS
-const BLOCK_ENTRY_BOUND = 3 + 3 + 1 + 4 + 4
-
-/** A block that is ready to be stored. */
-export interface PackedBlock {
-  firstRow: number
-  rowCount: number
-  sizeBytes: number // before it was compressed
-  stored: Uint8Array // compressed if that made it smaller
-}
-
-/**
- * Puts attributes into blocks.
- *
- * @param onBlock called after each block, which takes about a millisecond; it may make the kernels' memory grow
- * @returns no block if the list is empty
- */
-export function packAttributes(
-  kernels: Kernels,
-  list: AttributeList,
-  onBlock: () => void,
-): PackedBlock[] {
-  const blocks: PackedBlock[] = []
-  const scratch = list.count > 0 ? new Uint8Array(MAX_BLOCK_SIZE_BYTES) : undefined
-  for (let from = 0; from < list.count && scratch !== undefined;) {
-    const end = endOfBlock(list, from)
-    const block = scratch.subarray(0, fillBlock(kernels, list, from, end, scratch))
-    const deflated = deflateRawSync(block)
-    const stored = deflated.length < block.length ? deflated : block.slice()
-    const firstRow = list.rows[from]!
-    blocks.push({ firstRow, rowCount: end - from, sizeBytes: block.length, stored })
-    from = end
-    onBlock()
-  }
-  return blocks
-}
-
-/** Bytes that `writeBlocks` may write. */
-export function blocksBound(blocks: readonly PackedBlock[]): number {
-  return blocks.reduce(
-    (sum, { stored }) => sum + BLOCK_ENTRY_BOUND + stored.length,
-    MAX_VARINT_SIZE_BYTES,
-  )
-}
-
-/** @returns end of the blocks */
-export function writeBlocks(kernels: Kernels, blocks: readonly PackedBlock[], to: number): number {
-  const { u8 } = kernels
-  let at = writeVarint(u8, to, blocks.length)
-  let next = 0
-  for (const { firstRow, rowCount, sizeBytes, stored } of blocks) {
-    at = writeVarint(u8, at, firstRow - next)
-    at = writeVarint(u8, at, rowCount)
-    u8[at++] = stored.length < sizeBytes ? BLOCK_CODEC_DEFLATE : BLOCK_CODEC_STORED
-    at = writeVarint(u8, at, stored.length)
-    at = writeVarint(u8, at, sizeBytes)
-    next = firstRow + rowCount
-  }
-  for (const { stored } of blocks) {
-    u8.set(stored, at)
-    at += stored.length
-  }
-  return at
-}
-
-/** Where the block that begins with entry `from` of the list ends. */
-function endOfBlock({ count, sizes }: AttributeList, from: number): number {
-  let sizeBytes = 0
-  let end = from
-  while (end < count && sizeBytes < BLOCK_TEXT_SIZE_BYTES) sizeBytes += sizes[end++]!
-  return end
-}
-
-/** @returns size of the block */
-function fillBlock(
-  { u8 }: Kernels,
-  { pointers, rows, sizes }: AttributeList,
-  from: number,
-  end: number,
-  block: Uint8Array,
-): number {
-  let at = 0
-  for (let i = from + 1; i < end; i++) at = writeVarint(block, at, rows[i]! - rows[i - 1]! - 1)
-  for (let i = from; i < end; i++) at = writeVarint(block, at, sizes[i]!)
-  for (let i = from; i < end; i++) {
-    block.set(u8.subarray(pointers[i], pointers[i]! + sizes[i]!), at)
-    at += sizes[i]!
-  }
-  return at
-}
 
 interface Block {
   firstRow: number
@@ -163,10 +80,9 @@ export class AttributeBlocks implements RowAttributes {
   /**
    * @param position of the blocks in the page, which ends with them; they are copied
    * @param rowCount of the chunk
-   * @param guard    runs a decoder, and answers undefined if it throws a CorruptionError
    * @throws {CorruptionError} the list of the blocks is impossible
    */
-  constructor(page: FileBytes, position: number, rowCount: number, guard: Guard) {
+  constructor(page: FileBytes, position: number, rowCount: number, { guard }: AttributeTools) {
     const { blocks, end } = readBlocks(page, position, rowCount)
     this.#blocks = blocks
     this.#bytes = page.kernels.u8.slice(page.pointer + end, page.pointer + page.sizeBytes)
@@ -266,7 +182,7 @@ export class AttributesOfRows implements RowAttributes {
   }
 }
 
-/** Runs a decoder; what it throws is reported by whoever made the guard. */
+/** Runs a decoder; answers undefined if it throws a CorruptionError, which whoever made the guard reports. */
 export type Guard = <T>(decode: () => T) => T | undefined
 
 /** @returns the blocks, and where the first of them stands in the page */

@@ -8,6 +8,10 @@ import type { JsonValue } from '../../types.ts'
 import { parseAttributes } from './attributes.ts'
 
 const BACKSLASH = 0x5c
+const QUOTE = 0x22
+const NINE = 0x39
+/** Searching for more can take time that grows with the square of it. */
+const MAX_SEARCHED_SIZE_BYTES = 1024
 
 /** @param texts by row, ascending */
 export function matchTexts(
@@ -40,4 +44,58 @@ export function isSameJson(a: JsonValue, b: JsonValue): boolean {
   if (keysOfA.length !== keysOfB.length) return false
   const [left, right] = [a, b] as Record<string, JsonValue>[]
   return keysOfA.every((key) => Object.hasOwn(right!, key) && isSameJson(left![key]!, right![key]!))
+}
+
+/** Compares the text of one value with a wanted one. */
+export class ValueMatcher {
+  readonly value: JsonValue
+  /** The wanted value as JSON.stringify writes it. */
+  readonly text: Buffer
+
+  constructor(value: JsonValue) {
+    this.value = value
+    this.text = Buffer.from(JSON.stringify(value))
+  }
+
+  /** Whether `bytes`, which hold texts of values, can say the wanted value in no other way than `text`. */
+  hasOneText(bytes: Buffer): boolean {
+    const { text, value } = this
+    if (text.length > MAX_SEARCHED_SIZE_BYTES) return false
+    if (typeof value === 'string') return !bytes.includes(BACKSLASH)
+    return typeof value === 'boolean' || value === null
+  }
+
+  /** @param bytes of which [from, end) are JSON */
+  matches(bytes: Uint8Array, from: number, end: number): boolean {
+    const { text, value } = this
+    if (text.length === end - from && isEqual(bytes, from, text)) return true
+    if (!this.#isLikely(bytes[from]!)) return false
+    const found = Buffer.from(bytes.buffer, bytes.byteOffset + from, end - from)
+    if (typeof value === 'string' && !found.includes(BACKSLASH)) return false
+    try {
+      return isSameJson(JSON.parse(found.toString()) as JsonValue, value)
+    } catch {
+      return false // forged: no text of a value
+    }
+  }
+
+  /** Whether a value that begins with this byte may be the wanted one in other words. */
+  #isLikely(first: number): boolean {
+    switch (typeof this.value) {
+      case 'string':
+        return first === QUOTE
+      case 'number':
+        return first <= NINE && first !== QUOTE
+      case 'object':
+        return this.value !== null && first === this.text[0]
+      default:
+        return false
+    }
+  }
+}
+
+/** Whether `wanted` stands at bytes[from]. */
+export function isEqual(bytes: Uint8Array, from: number, wanted: Uint8Array): boolean {
+  for (let i = 0; i < wanted.length; i++) if (bytes[from + i] !== wanted[i]) return false
+  return true
 }

@@ -1,6 +1,6 @@
 /**
  * @module database/format/details-page
- * What else is known of a chunk's rows: the page of region X. Format v1; the full text is docs/format/segment.md.
+ * What else is known of a chunk's rows: the page of region X. Format v2; the full text is docs/format/segment.md.
  *
  *   byte 0 codec of the contexts | 1 of the time in children | 2 of the attributes; then, each unless absent:
  *   contexts    constant: varint
@@ -9,7 +9,7 @@
  *   childrenNs  constant: varint
  *               PFOR, self PFOR: base varint | PFOR of childrenNs, or of durationNs - childrenNs
  *               varint: varint x rowCount
- *   attributes  blocks, see attribute-blocks.ts
+ *   attributes  columns, see attribute-shredder.ts; in version 1 blocks, see attribute-blocks.ts
  *
  * A page is empty if all rows have the defaults. Every decoder checks that it is used up exactly.
  */
@@ -17,19 +17,18 @@ import type { Kernels } from '../kernels/kernels.ts'
 import { pforMaxBytes } from '../kernels/sizes.ts'
 import {
   AttributeBlocks,
-  blocksBound,
   NO_ATTRIBUTES,
-  writeBlocks,
-  type Guard,
-  type PackedBlock,
+  type AttributeTools,
   type RowAttributes,
 } from './attribute-blocks.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { decodePfor, pageReader, skipPfor } from './pages.ts'
 import { MAX_DURATION_NS } from './rows.ts'
+import { ShreddedAttributes } from './shredded-attributes.ts'
 import { writeVarint, type VarintReader } from './varint.ts'
 import {
   ATTRIBUTES_CODEC_BLOCKS,
+  ATTRIBUTES_CODEC_SHREDDED,
   CHILDREN_CODEC_CONSTANT,
   CHILDREN_CODEC_PFOR,
   CHILDREN_CODEC_SELF_PFOR,
@@ -51,7 +50,7 @@ export interface PageDetails {
   contexts: Uint32Array // [rowCount]
   childrenNs: Float64Array // [rowCount], whole, 0 .. durationNs
   durationsNs: Float64Array // [rowCount]
-  attributes: readonly PackedBlock[]
+  attributes: readonly Uint8Array[] // from AttributeShredder, or none
 }
 
 /** Details of rows, as they were stored. */
@@ -67,7 +66,7 @@ export function detailsPageBound({
 }: PageDetails): number {
   const contexts = 8 + 5 * MAX_DICTIONARY_CONTEXTS + pforMaxBytes(rowCount)
   const children = Math.max(8 * rowCount, 2 * (8 + pforMaxBytes(rowCount)))
-  return HEADER_SIZE_BYTES + contexts + children + blocksBound(attributes)
+  return HEADER_SIZE_BYTES + contexts + children + sizeOf(attributes)
 }
 
 /**
@@ -87,12 +86,20 @@ export function encodeDetailsPage(
   const codecs = [
     contexts.codec,
     children.codec,
-    hasAttributes ? ATTRIBUTES_CODEC_BLOCKS : DETAILS_CODEC_ABSENT,
+    hasAttributes ? ATTRIBUTES_CODEC_SHREDDED : DETAILS_CODEC_ABSENT,
   ]
   if (codecs.every((codec) => codec === DETAILS_CODEC_ABSENT)) return to
-  const end = hasAttributes ? writeBlocks(kernels, attributes, children.end) : children.end
   kernels.u8.set(codecs, to)
+  let { end } = children
+  for (const part of attributes) {
+    kernels.u8.set(part, end)
+    end += part.length
+  }
   return end
+}
+
+function sizeOf(parts: readonly Uint8Array[]): number {
+  return parts.reduce((sum, { length }) => sum + length, 0)
 }
 
 /** Exact sum of whole numbers below 2^53, at most 2^20 of them: high * 2^32 + low, with low in [0, 2^32). */
@@ -182,10 +189,14 @@ export function decodeChildrenColumn(
 /**
  * Attributes of a chunk's rows: a copy of the bytes, of which nothing is decoded before it is asked for.
  *
- * @param guard of what is decoded later
+ * @param tools of what is decoded later
  * @throws {CorruptionError}
  */
-export function openAttributes(page: FileBytes, rowCount: number, guard: Guard): RowAttributes {
+export function openAttributes(
+  page: FileBytes,
+  rowCount: number,
+  tools: AttributeTools,
+): RowAttributes {
   const codecs = codecsOf(page)
   const contexts = skipContexts(page, codecs.contexts, rowCount)
   const position = skipChildren(page, codecs.children, contexts, rowCount)
@@ -194,7 +205,9 @@ export function openAttributes(page: FileBytes, rowCount: number, guard: Guard):
       if (position === page.sizeBytes) return NO_ATTRIBUTES
       throw corruption(page, position, 'the details page is longer than its data')
     case ATTRIBUTES_CODEC_BLOCKS:
-      return new AttributeBlocks(page, position, rowCount, guard)
+      return new AttributeBlocks(page, position, rowCount, tools)
+    case ATTRIBUTES_CODEC_SHREDDED:
+      return new ShreddedAttributes(page, position, rowCount, tools)
     default:
       throw corruption(page, 2, `unknown codec of attributes ${codecs.attributes}`)
   }

@@ -50,7 +50,24 @@ export const CHILDREN_CODEC_CONSTANT = 1
 export const CHILDREN_CODEC_PFOR = 2
 export const CHILDREN_CODEC_SELF_PFOR = 3 // of durationNs - childrenNs
 export const CHILDREN_CODEC_VARINT = 4
-export const ATTRIBUTES_CODEC_BLOCKS = 1
+export const ATTRIBUTES_CODEC_BLOCKS = 1 // up to segment version 1
+export const ATTRIBUTES_CODEC_SHREDDED = 2
+
+/** Which form the rows of a chunk's attributes have. */
+export const PLACES_CODEC_CONSTANT = 0
+export const PLACES_CODEC_PFOR = 1
+
+/** Codecs of the values of one attribute. */
+export const VALUES_CODEC_CONSTANT = 0
+export const VALUES_CODEC_DICTIONARY = 1
+export const VALUES_CODEC_NUMBERS = 2
+export const VALUES_CODEC_WIDE_NUMBERS = 3 // they span 2^32 and more
+export const VALUES_CODEC_HEX = 4
+export const VALUES_CODEC_TEXTS = 5
+
+/** Codecs of a block of texts. */
+export const TEXTS_CODEC_STORED = 0
+export const TEXTS_CODEC_BROTLI = 1
 
 /** Codecs of a block of attributes. */
 export const BLOCK_CODEC_STORED = 0

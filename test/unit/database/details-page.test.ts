@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { packAttributes } from '../../../src/database/format/attribute-blocks.ts'
+import { AttributeShredder } from '../../../src/database/format/attribute-shredder.ts'
 import {
   decodeChildrenColumn,
   decodeDetailsOfRows,
@@ -10,10 +10,15 @@ import {
   openAttributes,
 } from '../../../src/database/format/details-page.ts'
 import type { FileBytes } from '../../../src/database/format/file-bytes.ts'
+import { PforReader } from '../../../src/database/format/pfor-reader.ts'
 import { loadFallbackKernels } from '../../../src/database/kernels/kernels.ts'
+import { attributeList } from '../../support/attribute-list.ts'
+import { encodeBlocksPage } from '../../support/blocks-page.ts'
+import { unguarded } from '../../support/read-folder.ts'
 
 const kernels = loadFallbackKernels()
-const scratch = kernels.allocate(1 << 16)
+const scratch = kernels.allocate(1 << 17)
+const shredder = new AttributeShredder(kernels, scratch)
 
 /** A page of rows with these times in children and texts. */
 function encode(
@@ -22,32 +27,29 @@ function encode(
   texts: [row: number, text: string][] = [],
   contexts: number[] = [],
 ): FileBytes {
-  const list = {
-    count: texts.length,
-    rows: Uint16Array.from(texts, ([row]) => row),
-    pointers: new Uint32Array(texts.length),
-    sizes: new Uint32Array(texts.length),
-  }
-  texts.forEach(([, text], i) => {
-    const bytes = new TextEncoder().encode(text)
-    list.pointers[i] = kernels.allocate(bytes.length)
-    list.sizes[i] = bytes.length
-    kernels.u8.set(bytes, list.pointers[i])
-  })
+  const list = attributeList(kernels, texts)
   const details = {
     contexts: Uint32Array.from(childrenNs, (_, row) => contexts[row] ?? 0),
     childrenNs: Float64Array.from(childrenNs),
     durationsNs: Float64Array.from(durationsNs),
-    attributes: packAttributes(kernels, list, () => undefined),
+    attributes: shredder.encode(list, childrenNs.length, false, () => undefined),
   }
   const to = kernels.allocate(detailsPageBound(details) + 1024)
   const end = encodeDetailsPage(kernels, details, scratch, to)
   return { kernels, pointer: to, sizeBytes: end - to, path: 'seg', offset: 0 }
 }
 
+/** The same, of version 1, with nothing but texts. */
+function encodeBlocks(texts: [row: number, text: string][], blockRows: number): FileBytes {
+  const bytes = encodeBlocksPage(texts, blockRows)
+  const pointer = kernels.allocate(bytes.length)
+  kernels.u8.set(bytes, pointer)
+  return { kernels, pointer, sizeBytes: bytes.length, path: 'seg', offset: 0 }
+}
+
 function decode(page: FileBytes, durationsNs: number[], sumNs: number) {
   const details = decodeDetailsPage(page, Float64Array.from(durationsNs), sumNs, scratch)
-  openAttributes(page, durationsNs.length, (run) => run())
+  openAttributes(page, durationsNs.length, unguarded(kernels))
   return details
 }
 
@@ -116,36 +118,41 @@ test('a damaged page gives possible times in children that add up, or is told', 
   )
 })
 
-test('attributes are inflated block by block, in any order', () => {
+test.each(['columns', 'blocks of version 1'])('attributes in %s are read in any order', (form) => {
   const texts = Array.from({ length: 200 }, (_, i): [number, string] => [
     3 * i,
     JSON.stringify({ i, text: 'x'.repeat(i % 7 === 0 ? 40_000 : 10) }),
   ])
-  const durations = Array<number>(600).fill(5)
-  const page = encode(Array<number>(600).fill(0), durations, texts)
-  const attributes = openAttributes(page, durations.length, (run) => run())
+  const page =
+    form === 'columns'
+      ? encode(Array<number>(600).fill(0), Array<number>(600).fill(5), texts)
+      : encodeBlocks(texts, 7)
+  const attributes = openAttributes(page, 600, unguarded(kernels))
   const text = (row: number) => new TextDecoder().decode(attributes.get(row))
   for (const [row, expected] of [...texts].reverse()) expect(text(row)).toBe(expected)
   for (const row of [1, 598, 599, 600, -1]) expect(attributes.get(row)).toBeUndefined()
   const all = [...attributes].map(([row, bytes]) => [row, new TextDecoder().decode(bytes)])
   expect(all).toEqual(texts)
+  expect([...attributes.match('i', 77)]).toEqual([231])
 })
 
 test('damage inside a block is told by the guard when its rows are asked for', () => {
   const texts = Array.from({ length: 50 }, (_, i): [number, string] => [i, `{"row":${i}}`])
-  const durations = Array<number>(50).fill(5)
-  const page = encode(Array<number>(50).fill(0), durations, texts)
+  const page = encodeBlocks(texts, 50)
   const block = page.pointer + 3 + 1 + 1 + 1 + 1 + 2 + 2 // codecs, count, gap, rows, codec, two sizes
   expect(kernels.u8[block - 5]).toBe(1) // compressed
   kernels.u8[block] = 0xff // no such kind of block in DEFLATE
   const faults: unknown[] = []
-  const attributes = openAttributes(page, durations.length, (run) => {
-    try {
-      return run()
-    } catch (error) {
-      faults.push(error)
-      return undefined
-    }
+  const attributes = openAttributes(page, 50, {
+    pfor: new PforReader(kernels),
+    guard: (run) => {
+      try {
+        return run()
+      } catch (error) {
+        faults.push(error)
+        return undefined
+      }
+    },
   })
   expect(faults).toEqual([])
   expect(attributes.get(7)).toBeUndefined()

@@ -1,0 +1,244 @@
+/**
+ * @module database/format/shredded-attributes
+ * Attributes of a chunk's rows from their columns: what attribute-shredder.ts writes, where the bytes are told.
+ */
+import { CorruptionError } from '../../errors.ts'
+import { encodeUtf8 } from '../../internal/utf8.ts'
+import type { JsonValue } from '../../types.ts'
+import type { AttributeTools, RowAttributes } from './attribute-blocks.ts'
+import { openColumn, type ColumnTools, type ValueColumn } from './attribute-columns.ts'
+import {
+  MAX_FORM_KEYS,
+  MAX_FORMS,
+  MAX_KEY_SIZE_BYTES,
+  MAX_KEYS,
+  MAX_VALUES,
+} from './attribute-forms.ts'
+import { isEqual, matchTexts, ValueMatcher } from './attribute-match.ts'
+import { groupByPlace, PLACE_FORMS, PLACE_NONE, PLACE_WHOLE } from './attribute-places.ts'
+import { TextsReader } from './attribute-texts.ts'
+import { MAX_TEMPLATE_SIZE_BYTES } from './attribute-values.ts'
+import type { FileBytes } from './file-bytes.ts'
+import { MAX_CHUNK_ROWS } from './pages.ts'
+import { MAX_ATTRIBUTES_SIZE_BYTES } from './rows.ts'
+import { VarintReader } from './varint.ts'
+import { PLACES_CODEC_CONSTANT, PLACES_CODEC_PFOR } from './versions.ts'
+
+const QUOTE = 0x22
+const COMMA = 0x2c
+const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const CLOSE_OBJECT = 0x7d
+const MAX_CODEC = 0xff
+const MAX_TEXTS = MAX_VALUES + MAX_CHUNK_ROWS
+const NO_ROWS = new Uint16Array(0)
+/** What may be written before it is looked whether a row's text became too long. */
+const MAX_PART_SIZE_BYTES =
+  4 + MAX_KEY_SIZE_BYTES + Math.max(MAX_ATTRIBUTES_SIZE_BYTES, 3 * MAX_TEMPLATE_SIZE_BYTES)
+
+interface Column {
+  codec: number
+  bytes: Uint8Array
+  forms: number[] // that have the key, ascending
+  opened: ValueColumn | undefined
+}
+
+/** The i-th of a form's keys. */
+interface FormKey {
+  key: number
+  use: number // which of the forms that have the key this one is
+}
+
+/** Which form each row has, and where its values stand. */
+interface Rows {
+  places: Uint32Array
+  positions: Uint16Array // of the row among those with the same place
+  order: Uint16Array // rows by place
+  firsts: Uint32Array // of each place in the order
+  firstValues: Uint32Array[] // of each key: where the values of each form that has it begin, and their end
+}
+
+export class ShreddedAttributes implements RowAttributes {
+  readonly #rowCount: number
+  readonly #guard: AttributeTools['guard']
+  readonly #tools: ColumnTools
+  readonly #keys: Uint8Array[]
+  readonly #forms: FormKey[][]
+  readonly #wholeCount: number
+  readonly #constantPlace: number | undefined
+  readonly #placesPage: Uint8Array
+  readonly #columns: Column[]
+  #rows: Rows | undefined
+  #text = new Uint8Array(0) // of the row that is put together
+
+  /**
+   * @param position of the attributes in the page, which ends with them; they are copied
+   * @param rowCount of the chunk
+   * @throws {CorruptionError} what is told of the columns is impossible
+   */
+  constructor(
+    page: FileBytes,
+    position: number,
+    rowCount: number,
+    { guard, pfor }: AttributeTools,
+  ) {
+    const { offset, path } = page
+    const fail = (reason: string) => new CorruptionError(path, offset + position, reason)
+    const bytes = page.kernels.u8.slice(page.pointer + position, page.pointer + page.sizeBytes)
+    const reader = new VarintReader(bytes, 0, bytes.length, (_, reason) => fail(reason))
+    const nextBytes = (size: number): Uint8Array => {
+      const at = reader.position
+      reader.position += size
+      if (reader.position > bytes.length) throw fail('attributes are cut off')
+      return bytes.subarray(at, reader.position)
+    }
+    this.#rowCount = rowCount
+    this.#guard = guard
+    this.#keys = repeat(reader.next(MAX_KEYS), () => nextBytes(reader.next(MAX_KEY_SIZE_BYTES)))
+    const columns = this.#keys.map((): Column => {
+      return { codec: 0, bytes, forms: [], opened: undefined }
+    })
+    this.#forms = repeat(reader.next(MAX_FORMS), (form) =>
+      repeat(reader.next(MAX_FORM_KEYS), () => {
+        const key = reader.next(MAX_KEYS)
+        const column = columns[key]
+        if (column === undefined) throw fail('a form with an unknown key')
+        return { key, use: column.forms.push(form) - 1 }
+      }),
+    )
+    this.#wholeCount = reader.next(rowCount)
+    if (reader.next(PLACES_CODEC_PFOR) === PLACES_CODEC_CONSTANT) {
+      this.#constantPlace = reader.next(PLACE_FORMS + MAX_FORMS)
+      this.#placesPage = bytes.subarray(0, 0)
+    } else {
+      this.#placesPage = nextBytes(reader.next(bytes.length))
+    }
+    const sizes = columns.map((column) => {
+      column.codec = reader.next(MAX_CODEC)
+      return reader.next(bytes.length)
+    })
+    columns.forEach((column, key) => (column.bytes = nextBytes(sizes[key]!)))
+    this.#columns = columns
+    const texts = new TextsReader(bytes, reader.position, MAX_TEXTS, fail)
+    if (texts.count < this.#wholeCount) throw fail('attributes without a text')
+    this.#tools = { texts, pfor, fail }
+  }
+
+  get(row: number): Uint8Array | undefined {
+    if (!(row >= 0 && row < this.#rowCount)) return undefined
+    return this.#guard(() => this.#textOf(row))
+  }
+
+  *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
+    for (let row = 0; row < this.#rowCount; row++) {
+      const text = this.get(row)
+      if (text !== undefined) yield [row, text]
+    }
+  }
+
+  match(key: string, value: JsonValue): Uint16Array {
+    return this.#guard(() => this.#match(key, value)) ?? NO_ROWS
+  }
+
+  #textOf(row: number): Uint8Array | undefined {
+    const { firstValues, places, positions } = this.#decodeRows()
+    const place = places[row]!
+    if (place === PLACE_NONE) return undefined
+    const position = positions[row]!
+    if (place === PLACE_WHOLE) return this.#wholeText(position)
+    if (this.#text.length === 0) {
+      this.#text = new Uint8Array(MAX_ATTRIBUTES_SIZE_BYTES + MAX_PART_SIZE_BYTES)
+    }
+    const text = this.#text
+    let at = 0
+    text[at++] = OPEN_OBJECT
+    for (const { key, use } of this.#forms[place - PLACE_FORMS]!) {
+      if (at > 1) text[at++] = COMMA
+      text[at++] = QUOTE
+      const name = this.#keys[key]!
+      for (let i = 0; i < name.length; i++) text[at++] = name[i]!
+      text[at++] = QUOTE
+      text[at++] = COLON
+      at = this.#columnOf(key).write(firstValues[key]![use]! + position, text, at)
+      if (at >= MAX_ATTRIBUTES_SIZE_BYTES) throw this.#tools.fail('attributes are too long')
+    }
+    text[at++] = CLOSE_OBJECT
+    return text.slice(0, at)
+  }
+
+  /** @param i counts the rows whose attributes stayed one text */
+  #wholeText(i: number): Uint8Array {
+    const { texts } = this.#tools
+    texts.locate(texts.count - this.#wholeCount + i)
+    return texts.bytes.slice(texts.from, texts.end)
+  }
+
+  #match(key: string, value: JsonValue): Uint16Array {
+    const name = encodeUtf8(JSON.stringify(key).slice(1, -1))
+    const number = this.#keys.findIndex((other) => {
+      return other.length === name.length && isEqual(other, 0, name)
+    })
+    const rows: number[] = []
+    if (number >= 0) this.#matchColumn(number, new ValueMatcher(value), rows)
+    if (this.#wholeCount > 0) rows.push(...this.#matchWhole(key, value))
+    return Uint16Array.from(rows).sort()
+  }
+
+  #matchColumn(key: number, matcher: ValueMatcher, rows: number[]): void {
+    const { forms } = this.#columns[key]!
+    let use = 0
+    for (const value of this.#columnOf(key).find(matcher)) {
+      const { firsts, firstValues, order } = this.#decodeRows()
+      const begins = firstValues[key]!
+      while (value >= begins[use + 1]!) use++
+      rows.push(order[firsts[PLACE_FORMS + forms[use]!]! + value - begins[use]!]!)
+    }
+  }
+
+  #matchWhole(key: string, value: JsonValue): Uint16Array {
+    const { firsts, order } = this.#decodeRows()
+    const rows = order.subarray(firsts[PLACE_WHOLE], firsts[PLACE_WHOLE + 1])
+    const texts = Array.from(rows, (row, i): [number, Uint8Array] => [row, this.#wholeText(i)])
+    return matchTexts(texts, key, value)
+  }
+
+  #columnOf(key: number): ValueColumn {
+    const column = this.#columns[key]!
+    column.opened ??= openColumn(this.#tools, column.codec, column.bytes, () => {
+      return this.#decodeRows().firstValues[key]!.at(-1)!
+    })
+    return column.opened
+  }
+
+  #decodeRows(): Rows {
+    if (this.#rows !== undefined) return this.#rows
+    const { fail, pfor } = this.#tools
+    const rowCount = this.#rowCount
+    const places =
+      this.#constantPlace === undefined
+        ? pfor.decode(this.#placesPage, rowCount)
+        : new Uint32Array(rowCount).fill(this.#constantPlace)
+    if (places === undefined) throw fail('the list of the forms is malformed')
+    const placeCount = PLACE_FORMS + this.#forms.length
+    for (const place of places) if (place >= placeCount) throw fail('attributes of no form')
+    const { firsts, order } = groupByPlace(places, placeCount)
+    if (firsts[PLACE_WHOLE + 1]! - firsts[PLACE_WHOLE]! !== this.#wholeCount) {
+      throw fail('another number of attributes stayed one text')
+    }
+    const positions = new Uint16Array(rowCount)
+    for (let i = 0; i < rowCount; i++) positions[order[i]!] = i - firsts[places[order[i]!]!]!
+    const firstValues = this.#columns.map(({ forms }) => {
+      const begins = new Uint32Array(forms.length + 1)
+      forms.forEach((form, use) => {
+        const place = PLACE_FORMS + form
+        begins[use + 1] = begins[use]! + firsts[place + 1]! - firsts[place]!
+      })
+      return begins
+    })
+    return (this.#rows = { places, positions, order, firsts, firstValues })
+  }
+}
+
+function repeat<T>(count: number, make: (i: number) => T): T[] {
+  return Array.from({ length: count }, (_, i) => make(i))
+}
