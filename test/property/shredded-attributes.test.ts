@@ -20,7 +20,9 @@ const shredder = new AttributeShredder(kernels, kernels.allocate(1 << 17))
 const area = kernels.allocate(1 << 22)
 
 function encode(texts: Texts, rowCount: number): Uint8Array {
-  return Buffer.concat(shredder.encode(attributeList(kernels, texts), rowCount, false, () => undefined))
+  return Buffer.concat(
+    shredder.encode(attributeList(kernels, texts), rowCount, false, () => undefined),
+  )
 }
 
 function open(bytes: Uint8Array, rowCount: number): RowAttributes {
@@ -180,7 +182,9 @@ describe('texts come back byte by byte', () => {
     const wasm = loadKernels()
     const other = new AttributeShredder(wasm, wasm.allocate(1 << 17))
     const rows = Array.from({ length: 999 }, (_, row): [number, string] => [row, `{"a":${row % 50},"b":"${row}"}`]) // prettier-ignore
-    const bytes = Buffer.concat(other.encode(attributeList(wasm, rows), 999, false, () => undefined))
+    const bytes = Buffer.concat(
+      other.encode(attributeList(wasm, rows), 999, false, () => undefined),
+    )
     expect(bytes.equals(encode(rows, 999))).toBe(true)
   })
 

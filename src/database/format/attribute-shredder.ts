@@ -68,12 +68,7 @@ export class AttributeShredder {
    * @param onStep   called every millisecond or so; it may make the kernels' memory grow
    * @returns the attributes' part of the details page, in pieces; none if the list is empty
    */
-  encode(
-    list: AttributeList,
-    rowCount: number,
-    dense: boolean,
-    onStep: () => void,
-  ): Uint8Array[] {
+  encode(list: AttributeList, rowCount: number, dense: boolean, onStep: () => void): Uint8Array[] {
     if (list.count === 0) return []
     if (this.#packed === 0) this.#packed = this.#kernels.allocate(pforMaxBytes(MAX_CHUNK_ROWS))
     const forms = new AttributeForms()

@@ -69,6 +69,8 @@ export class ShreddedAttributes implements RowAttributes {
   readonly #placesPage: Uint8Array
   readonly #columns: Column[]
   #rows: Rows | undefined
+  /** Functions that share a page are asked one after the other. */
+  #lastMatch: { key: string; value: JsonValue; rows: Uint16Array } | undefined
   #text = new Uint8Array(0) // of the row that is put together
 
   /**
@@ -137,7 +139,11 @@ export class ShreddedAttributes implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    return this.#guard(() => this.#match(key, value)) ?? NO_ROWS
+    const last = this.#lastMatch
+    if (last?.key === key && Object.is(last.value, value)) return last.rows
+    const rows = this.#guard(() => this.#match(key, value)) ?? NO_ROWS
+    this.#lastMatch = { key, value, rows }
+    return rows
   }
 
   #textOf(row: number): Uint8Array | undefined {
