@@ -193,6 +193,7 @@ function questionsOf(set: DataSet): Record<string, Question> {
       ({ reader }) =>
       (random) =>
         reader.oneFunction(id(random)),
+    mean: ({ reader }) => reader.mean && ((random) => reader.mean!(id(random))),
     'all-functions':
       ({ reader }) =>
       (random) =>

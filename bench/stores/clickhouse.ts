@@ -159,6 +159,8 @@ function questions(session: Session): Omit<StoreReader, 'close'> {
         from calls where function_id = ${functionId}${and(range)} group by part, level`)
       return cells.reduce((sum, [, , calls]) => sum + Number(calls), 0)
     },
+    mean: async (functionId) =>
+      one(`select avg(duration_ns) from calls where function_id = ${functionId}`),
     longerThan: async (durationNs) =>
       one(`select count() from calls where duration_ns > ${durationNs}`),
     exactQuantile: async (share) =>

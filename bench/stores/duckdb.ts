@@ -126,6 +126,7 @@ async function questions(connection: DuckDBConnection): Promise<Omit<StoreReader
     `select (start_us - $1::bigint) // $4::bigint, floor(8 * log2(duration_ns + 1)), count(*)
      from calls where ${IN_RANGE} and function_id = $3::bigint group by 1, 2`,
   )
+  const mean = await prepare('select avg(duration_ns) from calls where function_id = $1::bigint')
   const longerThan = await prepare('select count(*) from calls where duration_ns > $1::bigint')
   const rowAt = await prepare('select * from calls where rowid = $1::bigint')
   const rowCount = Number(
@@ -157,6 +158,7 @@ async function questions(connection: DuckDBConnection): Promise<Omit<StoreReader
       const cells = await heatmap(...bounds(range), BigInt(functionId), stepOf(range, buckets))
       return cells.reduce((sum, [, , calls]) => sum + Number(calls), 0)
     },
+    mean: async (functionId) => Number((await mean(BigInt(functionId)))[0]![0]),
     longerThan: async (durationNs) => Number((await longerThan(BigInt(durationNs)))[0]![0]),
     async exactQuantile(share) {
       const sql = `select quantile_cont(duration_ns, ${share}) from calls`

@@ -2,6 +2,7 @@
  * @module bench/stores/kronicler
  */
 import { DatabaseWriter, openDatabase, type Stats } from 'kronicler/database'
+import { randomRange } from './random-range.ts'
 import { QUANTILES, type Range, type Store, type StoreReader, type Summary } from './store.ts'
 
 export const kroniclerStore: Store = {
@@ -17,6 +18,18 @@ export const kroniclerStore: Store = {
       async append(rows) {
         writer.append(rows)
         await writer.sealed() // one thread: finished logs are sealed in between
+      },
+      async insertEach({ count, functionIds, startsUs, durationsNs, errorTypes }) {
+        for (let i = 0; i < count; i++) {
+          const type = errorTypes[i]!
+          writer.insert({
+            function: set.functionNames[functionIds[i]!]!,
+            startMs: startsUs[i]! / 1000,
+            durationNs: durationsNs[i]!,
+            error: type === 0 ? undefined : set.errorNames[type - 1],
+          })
+        }
+        await writer.sealed()
       },
       commit: () => {
         writer.flush()
@@ -60,6 +73,17 @@ export const kroniclerStore: Store = {
         const query = { function: set.functionNames[functionId]!, columns: buckets }
         return (await database.heatmap({ ...query, ...inMs(range) })).calls
       },
+      mean: async (functionId) =>
+        (await database.stats({ function: set.functionNames[functionId]!, quantiles: [] })).meanNs,
+      async rowKeys(count, random) {
+        const keys: string[] = []
+        while (keys.length < count) {
+          const from = randomRange(random).fromUs / 1000
+          for await (const { id } of database.calls({ from, limit: 1 })) keys.push(id!)
+        }
+        return keys
+      },
+      row: async (key) => (await database.fetch(key as string))!.durationNs,
       longerThan: (durationNs) => database.count({ where: { duration: { min: durationNs + 1 } } }),
       close: () => database.close(),
     }

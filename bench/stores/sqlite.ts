@@ -7,6 +7,7 @@
  */
 import Database from 'libsql'
 import { join } from 'node:path'
+import type { RowColumns } from '../datasets.ts'
 import type { Range, Store, StoreReader, Summary } from './store.ts'
 
 const SCHEMA = `create table calls (
@@ -31,13 +32,16 @@ export const sqliteStore: Store = {
     const insert = database.prepare<[number, number, number, number]>(
       'insert into calls values (?, ?, ?, ?)',
     )
+    const insertEach = (rows: RowColumns): void => {
+      const { count, functionIds, startsUs, durationsNs, errorTypes } = rows
+      for (let i = 0; i < count; i++) {
+        insert.run(functionIds[i]!, startsUs[i]!, durationsNs[i]!, errorTypes[i]!)
+      }
+    }
     database.exec('begin')
     return {
-      append({ count, functionIds, startsUs, durationsNs, errorTypes }) {
-        for (let i = 0; i < count; i++) {
-          insert.run(functionIds[i]!, startsUs[i]!, durationsNs[i]!, errorTypes[i]!)
-        }
-      },
+      append: insertEach,
+      insertEach,
       commit: () => {
         database.exec('commit; begin')
       },
@@ -92,6 +96,7 @@ function questions(database: Database.Database): Omit<StoreReader, 'close'> {
   const top = prepare('select * from calls order by duration_ns desc limit ?')
   const tail = prepare('select * from calls order by start_us desc limit ?')
   const count = prepare(`select count(*) from calls where ${IN_RANGE}`)
+  const mean = prepare('select avg(duration_ns) from calls where function_id = ?')
   const longerThan = prepare('select count(*) from calls where duration_ns > ?')
   const rowAt = prepare('select * from calls where rowid = ?')
   const last = (prepare('select max(rowid) from calls').get() as number[])[0]!
@@ -114,6 +119,7 @@ function questions(database: Database.Database): Omit<StoreReader, 'close'> {
     top: async (limit) => (top.all(limit) as number[][]).map((row) => row[2]!),
     tail: async (limit) => (tail.all(limit) as number[][]).map((row) => row[1]!).reverse(),
     count: async (range) => (count.get(...bounds(range)) as number[])[0]!,
+    mean: async (functionId) => (mean.get(functionId) as number[])[0]!,
     longerThan: async (durationNs) => (longerThan.get(durationNs) as number[])[0]!,
     rowKeys: async (count, random) => Array.from({ length: count }, () => 1 + random.below(last)),
     row: async (key) => (rowAt.get(key as number) as number[])[2]!,

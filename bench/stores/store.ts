@@ -18,6 +18,8 @@ export interface Store {
 
 export interface StoreWriter {
   append(rows: RowColumns): Promise<void> | void
+  /** The same, one row at a time, as a program hands over what it has just measured. */
+  insertEach?(rows: RowColumns): Promise<void> | void
   /** Called once a second: what was appended must survive, as far as the store offers that while writing. */
   commit(): void
   /** Makes everything durable, and closes. */
@@ -54,6 +56,8 @@ export interface StoreReader {
   series?(functionId: number, range: Range, buckets: number): Promise<number[]>
   /** Calls of one function by part of the range and by logarithm of the duration. @returns all of them together */
   heatmap?(functionId: number, range: Range, buckets: number): Promise<number>
+  /** Mean duration of one function's calls, and nothing else. */
+  mean?(functionId: number): Promise<number>
   /** Calls that took longer. */
   longerThan?(durationNs: number): Promise<number>
   /** Of the durations of all calls, not of a histogram. */
