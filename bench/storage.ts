@@ -2,7 +2,8 @@
  * @module bench/storage
  * How much disk does a row take? All files of the database, closed, by the number of rows.
  *
- * DuckDB and Parquet are given the rows twice: as they arrive, and sorted by function and start, which they
+ * Kronicler is measured as it is when the program has ended, and after its segments were merged, which programs that go
+ * on running do in the background. DuckDB and Parquet are given the rows twice: as they arrive, and sorted by function and start, which they
  * compress better and which somebody would have to do after the fact.
  */
 import { mkdirSync, statSync } from 'node:fs'
@@ -51,6 +52,9 @@ async function measureSet(
       await fill(store, path, set, count)
       add(store.who, sizeOnDisk(path))
       if (store === duckdbStore) await addRewritten(path, add)
+      if (store !== kroniclerStore) return
+      await store.prepare?.(path)
+      add('kronicler-merged', sizeOnDisk(path))
     })
   }
   return rows

@@ -1,7 +1,7 @@
 /**
  * @module bench/stores/kronicler
  */
-import { DatabaseWriter, openDatabase, type Stats } from 'kronicler/database'
+import { compactDatabase, DatabaseWriter, openDatabase, type Stats } from 'kronicler/database'
 import { randomRange } from './random-range.ts'
 import { QUANTILES, type Range, type Store, type StoreReader, type Summary } from './store.ts'
 
@@ -36,6 +36,10 @@ export const kroniclerStore: Store = {
       },
       finish: () => writer.close(),
     }
+  },
+
+  async prepare(folder) {
+    await compactDatabase(folder)
   },
 
   async open(folder, set): Promise<StoreReader> {
