@@ -29,10 +29,19 @@ export interface ScanOptions {
 
 export interface FunctionsQuery extends TimeRange {
   quantiles?: readonly number[] | undefined // each in [0, 1] (default 0.5, 0.9, 0.95, 0.99, 0.999)
+  confidence?: number | undefined // of the intervals, above 0 and below 1 (default 0.95)
 }
 
-export interface StatsQuery extends FunctionsQuery {
+export interface StatsQuery extends FunctionsQuery, ScanOptions {
   function?: FunctionChoice | undefined // default: all calls of all functions together
+  exact?: boolean | undefined // quantiles from the rows instead of the histogram (default false)
+}
+
+export interface QuantileQuery extends TimeRange, ScanOptions {
+  function?: FunctionChoice | undefined // default: all functions
+  quantile: number // in [0, 1]
+  confidence?: number | undefined // above 0 and below 1 (default 0.95)
+  exact?: boolean | undefined // from the rows instead of the histogram (default false)
 }
 
 export interface SlowestQuery extends TimeRange {
@@ -43,7 +52,8 @@ export interface SlowestQuery extends TimeRange {
 /** A length of time: milliseconds, or a text such as '500us', '10ms', '30s', '5m', '1h', '1d', '1w'. */
 export type StepInput = number | string
 
-export interface SeriesQuery extends StatsQuery, ScanOptions {
+export interface SeriesQuery extends FunctionsQuery, ScanOptions {
+  function?: FunctionChoice | undefined // default: all functions
   step: StepInput // whole microseconds; the range may have at most 100,000 of them
   aligned?: boolean | undefined // whether buckets begin at multiples of the step since the epoch, in UTC (default), or at `from`
 }
@@ -136,10 +146,19 @@ export interface CallsQuery extends CountQuery {
   after?: string | undefined // id of a row of the same order: only what comes after it
 }
 
-/** Duration below which the given share of the calls lies. */
-export interface Quantile {
+/** Where a number lies that is known from samples only. */
+export interface Interval {
+  lowerNs: number // 0: it may lie as low as it can
+  upperNs: number // Infinity: no upper bound can be told
+}
+
+/**
+ * Duration below which the given share of the calls lies, and between which durations that of the function lies with the
+ * given confidence, the calls being taken as samples of what it does: the 0.99 quantile of 100 calls has no upper bound.
+ */
+export interface Quantile extends Interval {
   quantile: number // in [0, 1]
-  durationNs: number // NaN when there are no calls
+  durationNs: number // NaN when there are no calls, as are the bounds
 }
 
 /**
@@ -163,6 +182,8 @@ export interface Stats {
    * stored, so it is `standardDeviationNs` divided by the root of that number: without sampling, of `calls`.
    */
   standardErrorNs: number
+  meanInterval: Interval // where the function's mean lies, with the confidence; NaN below two rows
+  confidence: number // of the intervals of mean and quantiles
   minNs: number
   maxNs: number
   firstStartMs: number // start of the first and of the last call in the range

@@ -12,41 +12,15 @@ import type { BufferPool } from '../database/buffer-pool.ts'
 import { CallTotals, type CallSummary } from '../database/call-totals.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT, QUANTILE_RELATIVE_ERROR, bucketOf } from '../metrics/histogram.ts'
-import type { FunctionStats, Stats } from '../types.ts'
+import type { FunctionStats, Interval, Stats } from '../types.ts'
 import { BucketCounts } from './bucket-counts.ts'
-import { quantilesOf, slowCallsOf, type Distribution } from './quantiles.ts'
+import { studentQuantile } from './confidence.ts'
+import type { QuantilePlan } from './quantile-plan.ts'
+import { slowCallsOf, type SampledDistribution } from './quantiles.ts'
 import type { RangeUs } from './time.ts'
 
 const WORD = 2 ** 32
 const HALF_WORD = 2 ** 16
-
-/** Quantiles in the order asked for, and sorted for the walk over the buckets. */
-export class QuantilePlan {
-  readonly asked: readonly number[]
-  readonly #sorted: number[]
-  readonly #positions: number[] // of the asked ones in the sorted ones; the median is sorted in, too
-  readonly #medianPosition: number
-  readonly #values: Float64Array
-
-  constructor(asked: readonly number[]) {
-    this.asked = [...asked]
-    this.#sorted = [...new Set([...asked, 0.5])].sort((a, b) => a - b)
-    this.#positions = asked.map((quantile) => this.#sorted.indexOf(quantile))
-    this.#medianPosition = this.#sorted.indexOf(0.5)
-    this.#values = new Float64Array(this.#sorted.length)
-  }
-
-  read(distribution: Distribution): { medianNs: number; quantiles: Stats['quantiles'] } {
-    quantilesOf(distribution, this.#sorted, this.#values)
-    return {
-      medianNs: this.#values[this.#medianPosition]!,
-      quantiles: this.asked.map((quantile, i) => ({
-        quantile,
-        durationNs: this.#values[this.#positions[i]!]!,
-      })),
-    }
-  }
-}
 
 export class CallAccumulator extends CallTotals {
   readonly #kernels: Kernels
@@ -159,6 +133,8 @@ export class CallAccumulator extends CallTotals {
       calls < 2 ? NaN : Math.sqrt(Math.max(0, this.squaredDeviations) / (calls - 1))
     // time of children is a double, which may be rounded up beyond 2^53
     const selfNs = Math.max(0, this.sumNs - this.childrenNs)
+    const sampleSize = this.#effectiveSize()
+    const standardErrorNs = rows < 2 ? NaN : standardDeviationNs / Math.sqrt(sampleSize)
     const shape = calls === 0 ? shapeOfNothing(plan) : this.#shape(plan)
     return {
       calls,
@@ -170,7 +146,9 @@ export class CallAccumulator extends CallTotals {
       meanNs: this.meanNs,
       selfMeanNs: selfNs / calls,
       standardDeviationNs,
-      standardErrorNs: rows < 2 ? NaN : standardDeviationNs / Math.sqrt(this.#effectiveSize()),
+      standardErrorNs,
+      meanInterval: this.#meanInterval(standardErrorNs, sampleSize, plan.confidence),
+      confidence: plan.confidence,
       minNs: calls === 0 ? NaN : this.minNs,
       maxNs: calls === 0 ? NaN : this.maxNs,
       firstStartMs: calls === 0 ? NaN : this.firstUs / 1000,
@@ -203,6 +181,8 @@ export class CallAccumulator extends CallTotals {
       selfMeanNs: stats.selfMeanNs,
       standardDeviationNs: stats.standardDeviationNs,
       standardErrorNs: stats.standardErrorNs,
+      meanInterval: stats.meanInterval,
+      confidence: stats.confidence,
       minNs: stats.minNs,
       maxNs: stats.maxNs,
       firstStartMs: stats.firstStartMs,
@@ -220,11 +200,23 @@ export class CallAccumulator extends CallTotals {
     return this.calls ** 2 / (this.calls - this.#weightedCalls + this.#squaredWeights)
   }
 
-  #shape(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
+  /** The counts are those of `counts()`. There must be calls. */
+  distribution(): SampledDistribution {
     const { calls, sumNs, minNs, maxNs } = this
-    const distribution = { counts: this.counts(), calls, sumNs, minNs, maxNs }
+    return { counts: this.counts(), calls, sumNs, minNs, maxNs, sampleSize: this.#effectiveSize() }
+  }
+
+  #shape(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
+    const distribution = this.distribution()
     const { medianNs, quantiles } = plan.read(distribution)
     return { quantiles, slow: slowCallsOf(distribution, medianNs) }
+  }
+
+  #meanInterval(standardErrorNs: number, sampleSize: number, confidence: number): Interval {
+    if (Number.isNaN(standardErrorNs)) return { lowerNs: NaN, upperNs: NaN }
+    const freedom = Math.max(1, sampleSize - 1)
+    const halfNs = studentQuantile(1 - (1 - confidence) / 2, freedom) * standardErrorNs
+    return { lowerNs: Math.max(0, this.meanNs - halfNs), upperNs: this.meanNs + halfNs }
   }
 
   #ratePerSecond(range: RangeUs): number {
@@ -304,7 +296,7 @@ export class CallAccumulator extends CallTotals {
 
 function shapeOfNothing(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
   return {
-    quantiles: plan.asked.map((quantile) => ({ quantile, durationNs: NaN })),
+    quantiles: plan.ofNothing(),
     slow: { thresholdNs: NaN, calls: 0, share: NaN, timeShare: NaN, meanNs: NaN },
   }
 }

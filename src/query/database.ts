@@ -15,11 +15,14 @@ import type {
   HeatmapQuery,
   Histogram,
   HistogramQuery,
+  Quantile,
+  QuantileQuery,
   Series,
   SeriesQuery,
   SlowestQuery,
   Stats,
   StatsQuery,
+  TimeRange,
 } from '../types.ts'
 
 export interface FollowOptions {
@@ -39,6 +42,18 @@ export interface Database {
 
   /** Numbers of one function, or of all calls together. A function that is not there has had no calls. */
   stats(query?: StatsQuery): Promise<Stats>
+
+  /**
+   * Duration below which a share of the calls lies, by the histogram, or by the rows with `exact`: then the exact quantile of
+   * the sorted durations, blended from both neighbouring ones as by linear interpolation.
+   */
+  quantile(query: QuantileQuery): Promise<Quantile>
+
+  /** Mean duration of a function's calls, in nanoseconds; NaN without calls. */
+  average(name: string, range?: TimeRange): Promise<number>
+
+  /** Whether a function of this name was ever stored. */
+  contains(name: string): Promise<boolean>
 
   /**
    * The same numbers over time: one point for every step of the range.

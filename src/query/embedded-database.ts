@@ -19,30 +19,43 @@ import type {
   HeatmapQuery,
   Histogram,
   HistogramQuery,
+  Quantile,
+  QuantileQuery,
+  ScanOptions,
   Series,
   SeriesQuery,
   SlowestQuery,
   Stats,
   StatsQuery,
+  TimeRange,
 } from '../types.ts'
-import { CallAccumulator, QuantilePlan } from './accumulator.ts'
+import { CallAccumulator } from './accumulator.ts'
 import { AccumulatorPool } from './bucket-scan.ts'
 import { checkFilter, passesAll } from './call-filter.ts'
 import { iterateCalls, type CallsQuestion } from './calls.ts'
 import { countCalls } from './count-calls.ts'
 import type { Database, FollowOptions } from './database.ts'
 import { boundsOf, coarsen, durationBuckets } from './duration-buckets.ts'
+import type { RowScan } from './exact-durations.ts'
+import { exactQuantiles, exactShape } from './exact-stats.ts'
 import { followCalls } from './follow.ts'
 import {
+  checkConfidence,
+  checkFlag,
   checkFunctions,
   checkLimit,
+  checkName,
   checkOrder,
   checkPollMs,
   checkQuantiles,
   checkScan,
   checkWhole,
 } from './options.ts'
+import { QuantilePlan } from './quantile-plan.ts'
+import type { SampledDistribution } from './quantiles.ts'
 import { addFunction, countFunction } from './range-scan.ts'
+import { groupsInRange } from './scan-groups.ts'
+import { ScanPace } from './scan-pace.ts'
 import { locateRow, parseRowId, type RowId } from './row-ids.ts'
 import { toCallRows, withDurations, type RowReference } from './rows.ts'
 import { heatmapOf, seriesOf, type OverTime } from './series.ts'
@@ -69,9 +82,12 @@ export class EmbeddedDatabase implements Database {
 
   functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
     return attempt(() => {
-      checkOptionNames(query, 'query', [...RANGE_OPTIONS, 'quantiles'])
+      checkOptionNames(query, 'query', [...RANGE_OPTIONS, 'quantiles', 'confidence'])
       const range = resolveRange(query)
-      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      const plan = new QuantilePlan(
+        checkQuantiles(query.quantiles),
+        checkConfidence(query.confidence),
+      )
       this.#snapshot.refresh()
       const all: FunctionStats[] = []
       const { names } = this.#snapshot.functions
@@ -88,24 +104,81 @@ export class EmbeddedDatabase implements Database {
   }
 
   stats(query: StatsQuery = {}): Promise<Stats> {
-    return attempt(() => {
-      checkOptionNames(query, 'query', ['function', ...RANGE_OPTIONS, 'quantiles'])
+    return this.#hold(() => {
+      const options = ['function', ...RANGE_OPTIONS, 'quantiles', 'confidence', 'exact']
+      checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
       const range = resolveRange(query)
-      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
+      const plan = new QuantilePlan(
+        checkQuantiles(query.quantiles),
+        checkConfidence(query.confidence),
+      )
       const names = checkFunctions(query.function)
+      const exact = checkFlag(query.exact, 'exact', false)
+      checkScan(query)
       this.#snapshot.refresh()
-      return this.#total(this.#functionNumbers(names), range).toStats(plan, range)
+      const functionNumbers = this.#functionNumbers(names)
+      const total = this.#total(functionNumbers, range)
+      const stats = total.toStats(plan, range)
+      if (!exact || total.calls === 0) return stats
+      const scan = this.#rowScan(functionNumbers, range, query)
+      return exactShape(scan, copyOf(total.distribution()), plan).then((shape) => ({
+        ...stats,
+        ...shape,
+        quantileRelativeError: 0,
+      }))
+    })
+  }
+
+  quantile(query: QuantileQuery): Promise<Quantile> {
+    return this.#hold(async () => {
+      const options = ['function', ...RANGE_OPTIONS, 'quantile', 'confidence', 'exact']
+      checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
+      const range = resolveRange(query)
+      const plan = new QuantilePlan(
+        checkQuantiles([query.quantile]),
+        checkConfidence(query.confidence),
+      )
+      const names = checkFunctions(query.function)
+      const exact = checkFlag(query.exact, 'exact', false)
+      checkScan(query)
+      this.#snapshot.refresh()
+      const functionNumbers = this.#functionNumbers(names)
+      const total = this.#total(functionNumbers, range)
+      if (total.calls === 0) return plan.ofNothing()[0]!
+      if (!exact) return plan.read(total.distribution()).quantiles[0]!
+      const scan = this.#rowScan(functionNumbers, range, query)
+      return (await exactQuantiles(scan, copyOf(total.distribution()), plan))[0]!
+    })
+  }
+
+  average(name: string, range: TimeRange = {}): Promise<number> {
+    return attempt(() => {
+      checkOptionNames(range, 'range', RANGE_OPTIONS)
+      checkName(name)
+      const rangeUs = resolveRange(range)
+      this.#snapshot.refresh()
+      return this.#total(this.#functionNumbers([name]), rangeUs).meanNs
+    })
+  }
+
+  contains(name: string): Promise<boolean> {
+    return attempt(() => {
+      checkName(name)
+      this.#snapshot.refresh()
+      return this.#snapshot.functionNames().includes(name)
     })
   }
 
   series(query: SeriesQuery): Promise<Series> {
     return this.#hold(() => {
-      const options = ['function', ...RANGE_OPTIONS, 'quantiles', 'step', 'aligned']
+      const options = ['function', ...RANGE_OPTIONS, 'quantiles', 'confidence', 'step', 'aligned']
       checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
       const stepUs = parseStepUs(query.step)
-      const plan = new QuantilePlan(checkQuantiles(query.quantiles))
-      const { aligned = true } = query
-      if (typeof aligned !== 'boolean') throw new TypeError('aligned must be true or false')
+      const plan = new QuantilePlan(
+        checkQuantiles(query.quantiles),
+        checkConfidence(query.confidence),
+      )
+      const aligned = checkFlag(query.aligned, 'aligned', true)
       return seriesOf(this.#overTime(query), stepUs, aligned, plan)
     })
   }
@@ -279,6 +352,13 @@ export class EmbeddedDatabase implements Database {
     return this.#accumulator
   }
 
+  #rowScan(functionNumbers: readonly number[], range: RangeUs, options: ScanOptions): RowScan {
+    const groups = groupsInRange(this.#snapshot, functionNumbers, range)
+    const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
+    const pace = new ScanPace(this.#snapshot, options, totalRows)
+    return { snapshot: this.#snapshot, groups, range, pace }
+  }
+
   /** What series and heatmap have in common. */
   #overTime(query: { function?: FunctionChoice | undefined } & HeatmapQuery): OverTime {
     const range = resolveRange(query)
@@ -332,6 +412,11 @@ export class EmbeddedDatabase implements Database {
       release()
     }
   }
+}
+
+/** The counts are those of an accumulator that others may use meanwhile. */
+function copyOf(distribution: SampledDistribution): SampledDistribution {
+  return { ...distribution, counts: distribution.counts.slice() }
 }
 
 /** The answer as a promise, rejected with whatever `answer` throws. */

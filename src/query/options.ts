@@ -48,6 +48,28 @@ export function checkLimit(limit: number | undefined, option = 'limit'): number 
 }
 
 /**
+ * @returns the confidence asked for, or 0.95
+ * @throws {TypeError | RangeError} not a number in (0, 1)
+ */
+export function checkConfidence(confidence: number | undefined): number {
+  if (confidence === undefined) return 0.95
+  if (typeof confidence !== 'number') {
+    throw new TypeError(`confidence must be a number, not ${kindOf(confidence)}`)
+  }
+  if (!(confidence > 0 && confidence < 1)) {
+    throw new RangeError(`confidence must lie between 0 and 1, not ${confidence}: 95 % is 0.95`)
+  }
+  return confidence
+}
+
+/** @throws {TypeError} neither true nor false */
+export function checkFlag(value: boolean | undefined, option: string, fallback: boolean): boolean {
+  if (value === undefined) return fallback
+  if (typeof value !== 'boolean') throw new TypeError(`${option} must be true or false`)
+  return value
+}
+
+/**
  * @param most     largest number there may be
  * @param fallback what undefined means
  * @throws {TypeError | RangeError} not a whole number from 1 to `most`
@@ -81,6 +103,13 @@ export function checkFunctions(choice: FunctionChoice | undefined): string[] | u
     }
   }
   return names as string[]
+}
+
+/** @throws {TypeError} not a string */
+export function checkName(name: string): void {
+  if (typeof name !== 'string') {
+    throw new TypeError(`name must be the name of a function, not ${kindOf(name)}`)
+  }
 }
 
 const ORDERS: readonly string[] = ['start', '-start', 'duration', '-duration']

@@ -21,6 +21,10 @@ export interface Distribution {
   maxNs: number
 }
 
+export interface SampledDistribution extends Distribution {
+  sampleSize: number // independent calls that tell as much: fewer than `calls` where rows stand for several
+}
+
 /**
  * Durations at several quantiles in one walk over the buckets between minimum and maximum; the same numbers as
  * `quantileOf` of metrics/histogram gives one by one.

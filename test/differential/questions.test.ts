@@ -38,7 +38,7 @@ const LAYOUTS: [string, number, WriteOptions & { detailed?: boolean }][] = [
   ['several chunks of a function', 50_000, { segmentRows: 50_000 }],
   ['a handful of rows', 9, { segmentRows: 4, sealed: false }],
 ]
-const ROUNDS = 6
+const ROUNDS = 5
 const QUANTILES = [0, 0.25, 0.5, 0.99, 1]
 const ORDERS: readonly CallOrder[] = ['start', '-start', 'duration', '-duration']
 
@@ -71,6 +71,7 @@ describe.each(SHAPES.map((shape, i) => ({ shape, seed: 2000 + i, name: shape.nam
           await compareSeries(database, range, random)
           await compareHeatmap(database, range, random)
           await compareHistogram(database, range, random)
+          await compareExact(database, range)
           for (const order of ORDERS) await compareCalls(database, range, calls, order, random)
         }
       } finally {
@@ -180,6 +181,44 @@ async function compareHistogram(database: Database, range: Range, random: () => 
     expect(buckets.at(-1)!.calls).toBeGreaterThan(0)
   }
   comparisons += buckets.length + 3
+}
+
+/** Nothing is left of the histogram's error; slow calls are exact, too. */
+async function compareExact(database: Database, range: Range) {
+  const stats = await database.stats({ ...questionOf(range), quantiles: QUANTILES, exact: true })
+  const condition = conditionOf(range)
+  const [expected] = await duckdb.ask(`
+    select count(*) as calls, quantile_cont(duration::double, [${QUANTILES.join()}]) as quantiles,
+      quantile_cont(duration::double, 0.5) as median
+    from repeated where ${condition}`)
+  expect(stats.calls).toBe(Number(expected!['calls']))
+  if (stats.calls === 0) return
+  expect(stats.quantileRelativeError).toBe(0)
+  stats.quantiles.forEach(({ durationNs, lowerNs, upperNs }, i) => {
+    expectClose(durationNs, expected!['quantiles'][i], 1e-12)
+    expect(lowerNs).toBeLessThanOrEqual(durationNs)
+    expect(upperNs).toBeGreaterThanOrEqual(durationNs)
+  })
+  const { quantile, ...alone } = await database.quantile({
+    ...questionOf(range),
+    quantile: 0.99,
+    exact: true,
+  })
+  expect(stats.quantiles).toContainEqual({ quantile, ...alone })
+  const threshold = 10 * expected!['median']
+  expectClose(stats.slow.thresholdNs, threshold, 1e-12)
+  const [slow] = await duckdb.ask(`
+    select count(*) as calls, coalesce(sum(duration::double), 0) as total from repeated
+    where ${condition} and duration > ${stats.slow.thresholdNs}::double`)
+  expect(stats.slow.calls).toBe(Number(slow!['calls']))
+  if (stats.sumNs > 0) expectClose(stats.slow.timeShare, slow!['total'] / stats.sumNs, 1e-9)
+  // the bounds by the histogram enclose the exact ones
+  const rough = await database.stats({ ...questionOf(range), quantiles: QUANTILES })
+  rough.quantiles.forEach(({ lowerNs, upperNs }, i) => {
+    expect(lowerNs).toBeLessThanOrEqual(stats.quantiles[i]!.lowerNs)
+    expect(upperNs).toBeGreaterThanOrEqual(stats.quantiles[i]!.upperNs)
+  })
+  comparisons += 5 * QUANTILES.length + 6
 }
 
 async function compareCalls(

@@ -144,8 +144,8 @@ describe('stats', () => {
   test('quantiles by either name', async () => {
     const { stdout } = await run(['stats', 'steady', '-q', 'p50,0.999', '--json'])
     expect(JSON.parse(stdout).quantiles).toEqual([
-      { quantile: 0.5, durationNs: 2e8 },
-      { quantile: 0.999, durationNs: 2e8 },
+      { quantile: 0.5, durationNs: 2e8, lowerNs: 2e8, upperNs: 2e8 },
+      { quantile: 0.999, durationNs: 2e8, lowerNs: 2e8, upperNs: null },
     ])
     expect((await run(['stats', '-q', '99'])).code).toBe(2)
   })

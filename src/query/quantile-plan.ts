@@ -1,0 +1,161 @@
+/**
+ * @module query/quantile-plan
+ * The quantiles that a question asks for, and which of the sorted calls must be known to tell them and their intervals.
+ */
+import { BUCKET_COUNT, BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
+import type { Quantile } from '../types.ts'
+import { rankInterval } from './confidence.ts'
+import { quantilesOf, type Distribution, type SampledDistribution } from './quantiles.ts'
+
+/** Ranks of sorted calls, from 0, that enclose a quantile. */
+interface Enclosure {
+  lower: number // -1: there is none
+  upper: number // `calls`: there is none
+}
+
+export class QuantilePlan {
+  readonly asked: readonly number[]
+  readonly confidence: number
+  readonly #sorted: number[]
+  readonly #positions: number[] // of the asked ones in the sorted ones; the median is sorted in, too
+  readonly #medianPosition: number
+  readonly #values: Float64Array
+
+  /** @param confidence of the intervals, in (0, 1) */
+  constructor(asked: readonly number[], confidence = 0.95) {
+    this.asked = [...asked]
+    this.confidence = confidence
+    this.#sorted = [...new Set([...asked, 0.5])].sort((a, b) => a - b)
+    this.#positions = asked.map((quantile) => this.#sorted.indexOf(quantile))
+    this.#medianPosition = this.#sorted.indexOf(0.5)
+    this.#values = new Float64Array(this.#sorted.length)
+  }
+
+  /** From the histogram. The intervals have the width of its buckets in addition, so that they enclose what they say. */
+  read(distribution: SampledDistribution): { medianNs: number; quantiles: Quantile[] } {
+    const sorted = this.#sorted
+    quantilesOf(distribution, sorted, this.#values)
+    const walk = new BucketWalk(distribution)
+    const enclosures = sorted.map((quantile) => this.#enclose(distribution, quantile))
+    // bounds ascend with the quantile, so each kind takes one walk
+    const lowersNs = enclosures.map(({ lower }) => walk.shortestNs(lower))
+    walk.restart()
+    const uppersNs = enclosures.map(({ upper }) => walk.longestNs(upper))
+    return {
+      medianNs: this.#values[this.#medianPosition]!,
+      quantiles: this.asked.map((quantile, i) => {
+        const at = this.#positions[i]!
+        return enclosing(quantile, this.#values[at]!, lowersNs[at]!, uppersNs[at]!)
+      }),
+    }
+  }
+
+  /** Ranks of all calls that `readExactly` needs, ascending, each once. */
+  ranks(distribution: SampledDistribution, withMedian: boolean): number[] {
+    const { calls } = distribution
+    const ranks = new Set<number>()
+    for (const quantile of withMedian ? this.#sorted : this.asked) {
+      const rank = Math.floor(quantile * (calls - 1))
+      const { lower, upper } = this.#enclose(distribution, quantile)
+      for (const one of [rank, rank + 1, lower, upper]) {
+        if (one >= 0 && one < calls) ranks.add(one)
+      }
+    }
+    return [...ranks].sort((a, b) => a - b)
+  }
+
+  /** @param durationAt duration of the call with a rank, of those that `ranks` gave */
+  readExactly(distribution: SampledDistribution, durationAt: (rank: number) => number): Quantile[] {
+    const { calls } = distribution
+    return this.asked.map((quantile) => {
+      const { lower, upper } = this.#enclose(distribution, quantile)
+      const lowerNs = lower < 0 ? 0 : durationAt(lower)
+      const upperNs = upper >= calls ? Infinity : durationAt(upper)
+      return enclosing(quantile, blend(quantile * (calls - 1), durationAt), lowerNs, upperNs)
+    })
+  }
+
+  ofNothing(): Quantile[] {
+    return this.asked.map((quantile) => ({
+      quantile,
+      durationNs: NaN,
+      lowerNs: NaN,
+      upperNs: NaN,
+    }))
+  }
+
+  /** Where a sample of fewer calls tells as much, its ranks are stretched to all calls. */
+  #enclose({ calls, sampleSize }: SampledDistribution, quantile: number): Enclosure {
+    const size = Math.max(1, Math.floor(sampleSize))
+    const { lower, upper } = rankInterval(size, quantile, this.confidence)
+    if (size === calls) return { lower: lower - 1, upper: upper - 1 }
+    const stretch = calls / size
+    return {
+      lower: lower === 0 ? -1 : Math.floor((lower - 1) * stretch),
+      upper: upper > size ? calls : Math.min(calls - 1, Math.ceil(upper * stretch) - 1),
+    }
+  }
+}
+
+/** Of a handful of calls the bounds may lie to one side of the blended duration, which would look absurd. */
+function enclosing(
+  quantile: number,
+  durationNs: number,
+  lowerNs: number,
+  upperNs: number,
+): Quantile {
+  return {
+    quantile,
+    durationNs,
+    lowerNs: Math.min(lowerNs, durationNs),
+    upperNs: Math.max(upperNs, durationNs),
+  }
+}
+
+/** Between the calls with the ranks on both sides of the position. */
+export function blend(position: number, durationAt: (rank: number) => number): number {
+  const rank = Math.floor(position)
+  const low = durationAt(rank)
+  return position === rank ? low : low + (position - rank) * (durationAt(rank + 1) - low)
+}
+
+/** Reads ranks in ascending order off a histogram. */
+class BucketWalk {
+  readonly #distribution: Distribution
+  #bucket = 0
+  #seen = 0
+
+  constructor(distribution: Distribution) {
+    this.#distribution = distribution
+    this.restart()
+  }
+
+  restart(): void {
+    this.#bucket = bucketOf(this.#distribution.minNs) - 1
+    this.#seen = 0
+  }
+
+  /** What the call with the rank took at least. */
+  shortestNs(rank: number): number {
+    const { minNs } = this.#distribution
+    if (rank < 0) return 0
+    this.#advance(rank)
+    const below = this.#bucket === 0 ? -1 : BUCKET_UPPER_NS[this.#bucket - 1]!
+    return Math.max(minNs, below + 1)
+  }
+
+  /** What it took at most. */
+  longestNs(rank: number): number {
+    const { calls, maxNs } = this.#distribution
+    if (rank >= calls) return Infinity
+    this.#advance(rank)
+    return Math.min(maxNs, BUCKET_UPPER_NS[this.#bucket]!)
+  }
+
+  #advance(rank: number): void {
+    const { counts } = this.#distribution
+    while (this.#seen <= rank && this.#bucket < BUCKET_COUNT - 1) {
+      this.#seen += counts[++this.#bucket]!
+    }
+  }
+}
