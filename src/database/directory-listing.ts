@@ -1,10 +1,13 @@
 /**
  * @module database/directory-listing
- * What the file names of a writer's folder say: which segments and logs hold its rows.
+ * What the file names of a writer's folder say: which segments and logs hold its rows, and which roll-ups tell of rows that
+ * have expired.
  *
- * A segment covers every file whose interval lies inside its own: what was merged into it and is not removed yet.
+ * A segment or a roll-up covers every file whose interval lies inside its own: what was merged into it and is not removed yet.
+ * Of a segment and a roll-up of the same logs it is the segment that is on its way out.
  */
 import {
+  parseRollUpFileName,
   parseSegmentFileName,
   parseWalFileName,
   type SequenceInterval,
@@ -19,9 +22,10 @@ export interface WalEntry {
 }
 
 export interface DirectoryListing {
-  segments: SegmentEntry[] // ascending, none inside another
+  segments: SegmentEntry[] // ascending, none inside another or inside a roll-up
+  rollUps: SegmentEntry[] // likewise
   wals: WalEntry[] // ascending, none covered by a segment
-  coveredWals: WalEntry[] // ascending; needed only if the segment over them is damaged
+  coveredWals: WalEntry[] // ascending; needed only if the file over them is damaged
   /** First log that is in no file although a later one is; undefined if there is none. */
   hole: number | undefined
   /** Highest log in any file; -1 without files. */
@@ -29,31 +33,42 @@ export interface DirectoryListing {
 }
 
 export function interpretListing(names: readonly string[]): DirectoryListing {
-  const all: SegmentEntry[] = []
+  const all: Covering[] = []
   const logs: WalEntry[] = []
   for (const name of names) {
     const interval = parseSegmentFileName(name)
-    if (interval !== undefined) all.push({ ...interval, name })
+    if (interval !== undefined) all.push({ ...interval, name, isRollUp: false })
+    const expired = parseRollUpFileName(name)
+    if (expired !== undefined) all.push({ ...expired, name, isRollUp: true })
     const sequence = parseWalFileName(name)
     if (sequence !== undefined) logs.push({ sequence })
   }
-  const segments = dropCovered(all)
+  const covering = dropCovered(all)
   logs.sort((a, b) => a.sequence - b.sequence)
   const isCovered = ({ sequence }: WalEntry) =>
-    segments.some(({ low, high }) => low <= sequence && sequence <= high)
+    covering.some(({ low, high }) => low <= sequence && sequence <= high)
   const wals = logs.filter((log) => !isCovered(log))
   return {
-    segments,
+    segments: covering.filter(({ isRollUp }) => !isRollUp).map(entryOf),
+    rollUps: covering.filter(({ isRollUp }) => isRollUp).map(entryOf),
     wals,
     coveredWals: logs.filter(isCovered),
-    ...findHole(segments, wals),
+    ...findHole(covering, wals),
   }
 }
 
-function dropCovered(all: SegmentEntry[]): SegmentEntry[] {
-  const kept: SegmentEntry[] = []
+interface Covering extends SegmentEntry {
+  isRollUp: boolean
+}
+
+function entryOf({ high, low, name }: Covering): SegmentEntry {
+  return { high, low, name }
+}
+
+function dropCovered(all: Covering[]): Covering[] {
+  const kept: Covering[] = []
   // of those that begin together the longest comes first
-  all.sort((a, b) => a.low - b.low || b.high - a.high)
+  all.sort((a, b) => a.low - b.low || b.high - a.high || Number(b.isRollUp) - Number(a.isRollUp))
   let end = -1
   for (const segment of all) {
     if (segment.high <= end) continue
@@ -63,9 +78,9 @@ function dropCovered(all: SegmentEntry[]): SegmentEntry[] {
   return kept
 }
 
-function findHole(segments: SegmentEntry[], wals: WalEntry[]) {
+function findHole(covering: Covering[], wals: WalEntry[]) {
   const intervals = [
-    ...segments.map(({ low, high }) => ({ low, high })),
+    ...covering.map(({ low, high }) => ({ low, high })),
     ...wals.map(({ sequence }) => ({ low: sequence, high: sequence })),
   ].sort((a, b) => a.low - b.low)
   let hole: number | undefined

@@ -21,10 +21,12 @@ import {
   decodeLock,
   segmentFileName,
   walFileName,
+  type SequenceInterval,
   type WriterIdentity,
 } from './format/directory.ts'
 import { SlotSequences } from './format/slot-sequences.ts'
-import type { ReaderContext } from './reader-context.ts'
+import type { Closable, ReaderContext } from './reader-context.ts'
+import { RollUpReader } from './roll-up-reader.ts'
 import { SegmentReader } from './segment-reader.ts'
 import { WalChunks } from './wal-chunks.ts'
 import { WalReader } from './wal-reader.ts'
@@ -39,6 +41,12 @@ const SETTLE_ATTEMPTS = 3
 const YOUNG_MS = 5000
 const NOTHING_COUNTED: Counters = { dropped: 0, filtered: 0, attributesDropped: 0 }
 
+type ReaderOf<Reader> = new (
+  context: ReaderContext,
+  path: string,
+  interval: SequenceInterval,
+) => Reader
+
 interface Tail {
   wal: WalReader
   chunks: WalChunks | undefined // of the first chunks.rowCount rows
@@ -47,14 +55,15 @@ interface Tail {
 export class DirectoryReader {
   readonly path: string
   readonly dictionary: DictionaryReader
-  /** Raised whenever a segment was added or removed. */
+  /** Raised whenever a segment or a roll-up was added or removed. */
   segmentsVersion = 0
 
   readonly #context: ReaderContext
   readonly #slots = new SlotSequences()
   #segments = new Map<string, SegmentReader>() // by file name, ascending
+  #rollUps = new Map<string, RollUpReader>() // likewise
   #tails = new Map<number, Tail>() // by sequence, ascending
-  readonly #damaged = new Set<string>() // segments that cannot be used
+  readonly #damaged = new Set<string>() // segments and roll-ups that cannot be used
   #listedModifiedMs = NaN
   #lockChecked = false
 
@@ -66,6 +75,10 @@ export class DirectoryReader {
 
   get segments(): Iterable<SegmentReader> {
     return this.#segments.values()
+  }
+
+  get rollUps(): Iterable<RollUpReader> {
+    return this.#rollUps.values()
   }
 
   /** Rows that are not sealed, clustered. Valid until the next refresh. */
@@ -132,8 +145,10 @@ export class DirectoryReader {
 
   close(): void {
     for (const segment of this.#segments.values()) this.#context.retire(segment)
+    for (const rollUp of this.#rollUps.values()) this.#context.retire(rollUp)
     for (const tail of this.#tails.values()) this.#retireTail(tail)
     this.#segments.clear()
+    this.#rollUps.clear()
     this.#tails.clear()
     this.dictionary.close()
   }
@@ -171,11 +186,12 @@ export class DirectoryReader {
 
   /** Opens what is new and closes what is gone; if that fails everything stays as it was. */
   #take(listing: DirectoryListing): void {
-    const opened: { close: () => void }[] = []
+    const opened: Closable[] = []
     try {
-      const segments = this.#openSegments(listing.segments, opened)
-      const tails = this.#openTails(listing, segments, opened)
-      this.#replace(segments, tails)
+      const segments = this.#openAll(listing.segments, this.#segments, SegmentReader, opened)
+      const rollUps = this.#openAll(listing.rollUps, this.#rollUps, RollUpReader, opened)
+      const tails = this.#openTails(listing, segments, rollUps, opened)
+      this.#replace(segments, rollUps, tails)
     } catch (error) {
       for (const file of opened) file.close()
       throw error
@@ -183,35 +199,40 @@ export class DirectoryReader {
     if (listing.hole !== undefined) this.#reportHole(listing.hole)
   }
 
-  /** Readers of all usable segments of the listing, those that are open already among them. */
-  #openSegments(
+  /** Readers of all usable files of the listing, those that are open already among them. */
+  #openAll<Reader extends Closable>(
     entries: readonly SegmentEntry[],
-    opened: { close: () => void }[],
-  ): Map<string, SegmentReader> {
-    const segments = new Map<string, SegmentReader>()
+    known: ReadonlyMap<string, Reader>,
+    Kind: ReaderOf<Reader>,
+    opened: Closable[],
+  ): Map<string, Reader> {
+    const readers = new Map<string, Reader>()
     for (const entry of entries) {
       if (this.#damaged.has(entry.name)) continue
-      const known = this.#segments.get(entry.name)
-      const segment = known ?? this.#openSegment(entry)
-      if (segment === undefined) continue
-      if (known === undefined) opened.push(segment)
-      segments.set(entry.name, segment)
+      const open = known.get(entry.name)
+      const reader = open ?? this.#open(entry, Kind)
+      if (reader === undefined) continue
+      if (open === undefined) opened.push(reader)
+      readers.set(entry.name, reader)
     }
-    return segments
+    return readers
   }
 
-  /** Readers of all logs that no usable segment covers. What was read of a log outlives its file. */
+  /** Readers of all logs that no usable file covers. What was read of a log outlives its file. */
   #openTails(
     listing: DirectoryListing,
     segments: Map<string, SegmentReader>,
-    opened: { close: () => void }[],
+    rollUps: ReadonlyMap<string, RollUpReader>,
+    opened: Closable[],
   ): Map<number, Tail> {
+    const covering = [...listing.segments, ...listing.rollUps]
     const isSealed = (sequence: number) =>
-      listing.segments.some(
-        ({ low, high, name }) => low <= sequence && sequence <= high && segments.has(name),
+      covering.some(
+        ({ low, high, name }) =>
+          low <= sequence && sequence <= high && (segments.has(name) || rollUps.has(name)),
       )
     const isCovered = (sequence: number) =>
-      listing.segments.some(({ low, high }) => low <= sequence && sequence <= high)
+      covering.some(({ low, high }) => low <= sequence && sequence <= high)
     const sequences = new Set([
       ...[...listing.wals, ...listing.coveredWals].map(({ sequence }) => sequence),
       ...[...this.#tails.keys()].filter(isCovered),
@@ -232,7 +253,7 @@ export class DirectoryReader {
   #openTail(
     sequence: number,
     segments: Map<string, SegmentReader>,
-    opened: { close: () => void }[],
+    opened: Closable[],
   ): Tail | undefined {
     const path = join(this.path, walFileName(sequence))
     try {
@@ -241,7 +262,7 @@ export class DirectoryReader {
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') throw error
       const name = segmentFileName(sequence, sequence)
-      const segment = this.#openSegment({ low: sequence, high: sequence, name })
+      const segment = this.#open({ low: sequence, high: sequence, name }, SegmentReader)
       if (segment !== undefined) {
         segments.set(name, segment)
         opened.push(segment)
@@ -250,9 +271,10 @@ export class DirectoryReader {
     }
   }
 
-  #openSegment(entry: SegmentEntry): SegmentReader | undefined {
+  /** @returns undefined if the file cannot be used, which is reported */
+  #open<Reader>(entry: SegmentEntry, Kind: ReaderOf<Reader>): Reader | undefined {
     try {
-      return new SegmentReader(this.#context, join(this.path, entry.name), entry)
+      return new Kind(this.#context, join(this.path, entry.name), entry)
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw error
       this.#damaged.add(entry.name)
@@ -261,16 +283,24 @@ export class DirectoryReader {
     }
   }
 
-  #replace(segments: Map<string, SegmentReader>, tails: Map<number, Tail>): void {
+  #replace(
+    segments: Map<string, SegmentReader>,
+    rollUps: Map<string, RollUpReader>,
+    tails: Map<number, Tail>,
+  ): void {
     for (const [name, segment] of this.#segments) {
       if (!segments.has(name)) this.#context.retire(segment)
+    }
+    for (const [name, rollUp] of this.#rollUps) {
+      if (!rollUps.has(name)) this.#context.retire(rollUp)
     }
     for (const [sequence, tail] of this.#tails) {
       if (!tails.has(sequence)) this.#retireTail(tail)
     }
-    const names = [...segments.keys()].join()
-    if (names !== [...this.#segments.keys()].join()) this.segmentsVersion++
+    const names = [...segments.keys(), ...rollUps.keys()].join()
+    if (names !== [...this.#segments.keys(), ...this.#rollUps.keys()].join()) this.segmentsVersion++
     this.#segments = segments
+    this.#rollUps = rollUps
     this.#tails = tails
   }
 

@@ -13,7 +13,8 @@ import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
 import { PforReader } from './format/pfor-reader.ts'
 import type { Kernels } from './kernels/kernels.ts'
 
-interface Closable {
+/** Holds files or memory until it is closed. */
+export interface Closable {
   close(): void
 }
 

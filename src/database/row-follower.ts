@@ -115,9 +115,9 @@ class FolderFollower {
         this.#wal = undefined
       }
       if (listing.last < this.#next) return
-      const segment = listing.segments.find(
-        ({ low, high }) => low <= this.#next && this.#next <= high,
-      )
+      const isNext = ({ low, high }: SegmentEntry) => low <= this.#next && this.#next <= high
+      const segment = listing.segments.find(isNext)
+      const rollUp = listing.rollUps.find(isNext)
       if (this.#open(this.#next)) {
         this.#next++
         misses = 0
@@ -125,6 +125,8 @@ class FolderFollower {
         this.#next = segment.high + 1
         misses = 0
         yield* this.#takeSegment(segment)
+      } else if (rollUp !== undefined) {
+        this.#next = rollUp.high + 1 // expired before they were looked at
       } else if (++misses === MAX_MISSES) {
         this.#next++ // it is gone; if it should not be, the questions' readers report it
       }

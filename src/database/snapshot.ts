@@ -20,6 +20,7 @@ import { FunctionNumbers } from './function-numbers.ts'
 import { FunctionTable } from './function-table.ts'
 import { loadKernels, type Kernels } from './kernels/kernels.ts'
 import { ReaderContext } from './reader-context.ts'
+import { RollUpReader } from './roll-up-reader.ts'
 
 export interface SnapshotOptions {
   onFault?: FaultListener | undefined
@@ -37,7 +38,7 @@ interface IndexedDirectory {
   segmentsVersion: number
   namesVersion: number
   numbers: FunctionNumbers
-  sources: Map<ChunkSource, IndexedSource> // sealed ones
+  sources: Map<ChunkSource, IndexedSource> // segments and roll-ups
 }
 
 export class Snapshot {
@@ -49,6 +50,8 @@ export class Snapshot {
   readonly #owners = new WeakMap<ChunkSource, DirectoryReader>() // of those held by a question, too
   readonly #segments: FunctionIndex
   readonly #logs: FunctionIndex
+  /** Hourly totals of rows that have expired: no question about rows looks there. */
+  readonly rollUps: FunctionIndex
   #logSources = new Map<ChunkSource, IndexedSource>()
   #namesVersion = 0
   #places: { version: number; byName: ReadonlyMap<string, string> } | undefined
@@ -74,6 +77,7 @@ export class Snapshot {
     const takeKeys = (count: number) => this.context.takeKeys(count)
     this.#segments = new FunctionIndex(takeKeys)
     this.#logs = new FunctionIndex(takeKeys)
+    this.rollUps = new FunctionIndex(takeKeys)
     try {
       this.#checkFormat()
       this.refresh()
@@ -248,7 +252,12 @@ export class Snapshot {
     for (const directory of directories) this.#indexDirectory(directory, added, removed)
     this.#own(added)
     const { pool } = this.context
-    for (const { firstPageKey, pageCount } of this.#segments.update(added, removed)) {
+    const isRollUp = ({ source }: IndexedSource) => source instanceof RollUpReader
+    const [newRollUps, newSegments] = partition(added, isRollUp)
+    const [oldRollUps, oldSegments] = partition(removed, isRollUp)
+    this.rollUps.update(newRollUps, new Set(oldRollUps))
+    const dropped = this.#segments.update(newSegments, new Set(oldSegments))
+    for (const { firstPageKey, pageCount } of dropped) {
       for (let page = 0; page < pageCount; page++) pool.delete(firstPageKey + page)
     }
     this.#indexLogs()
@@ -274,7 +283,7 @@ export class Snapshot {
     known.segmentsVersion = directory.segmentsVersion
     const before = known.sources
     known.sources = new Map()
-    for (const segment of directory.segments) {
+    for (const segment of [...directory.segments, ...directory.rollUps]) {
       let source = before.get(segment)
       if (source === undefined) {
         source = new IndexedSource(segment, directory, known.numbers)
@@ -336,4 +345,11 @@ export class Snapshot {
     }
     return [...names].sort()
   }
+}
+
+function partition<T>(values: Iterable<T>, belongs: (value: T) => boolean): [T[], T[]] {
+  const first: T[] = []
+  const second: T[] = []
+  for (const value of values) (belongs(value) ? first : second).push(value)
+  return [first, second]
 }

@@ -23,6 +23,8 @@ const WORD = 2 ** 32
 const HALF_WORD = 2 ** 16
 
 export class CallAccumulator extends CallTotals {
+  /** Calls that were added with an hour that lies only in part in the range. */
+  coarseCalls = 0
   readonly #kernels: Kernels
   readonly #aggregate: number // 16 bytes
   readonly #ones: BucketCounts // of rows of weight 1: nearly always all of them
@@ -47,6 +49,7 @@ export class CallAccumulator extends CallTotals {
 
   override clear(): void {
     super.clear()
+    this.coarseCalls = 0
     this.#ones.clear()
     this.#others.clear()
     if (this.#hasSums) this.#sums.fill(0)
@@ -155,7 +158,7 @@ export class CallAccumulator extends CallTotals {
       lastStartMs: calls === 0 ? NaN : this.lastUs / 1000,
       quantiles: shape.quantiles,
       quantileRelativeError: QUANTILE_RELATIVE_ERROR,
-      coarseCalls: 0,
+      coarseCalls: this.coarseCalls,
       slow: shape.slow,
     }
   }

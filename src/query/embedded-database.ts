@@ -218,7 +218,7 @@ export class EmbeddedDatabase implements Database {
         minNs,
         maxNs,
         buckets: boundsOf(buckets).map((bounds, i) => ({ ...bounds, calls: counts[i]! })),
-        coarseCalls: 0,
+        coarseCalls: total.coarseCalls,
       }
     })
   }

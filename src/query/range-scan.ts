@@ -26,6 +26,39 @@ export function addFunction(
 ): void {
   const tree = treeOf(snapshot)
   for (const index of snapshot.indexes) tree.addFunction(index, functionNumber, range, into)
+  forEachRollUp(snapshot, functionNumber, range, (source, chunk) => {
+    addRollUp(source, chunk, range, into)
+  })
+}
+
+/** Calls `visit` for every hour of expired rows of the function of which some may lie in the range. */
+export function forEachRollUp(
+  snapshot: Snapshot,
+  functionNumber: number,
+  range: RangeUs,
+  visit: (source: ChunkSource, chunk: number) => void,
+): void {
+  snapshot.rollUps.forEach(functionNumber, (source, group) => {
+    const end = source.firstChunks[group + 1]!
+    for (let chunk = source.firstChunks[group]!; chunk < end; chunk++) {
+      const firstUs = source.minStartsUs[chunk]!
+      if (overlaps(range, firstUs, source.maxStartsUs[chunk]!)) visit(source, chunk)
+    }
+  })
+}
+
+/** Adds an hour of expired rows, as a whole also if only some of them lie in the range. */
+export function addRollUp(
+  source: ChunkSource,
+  chunk: number,
+  range: RangeUs,
+  into: CallAccumulator,
+): void {
+  source.chunkSummary(chunk, part)
+  into.addSummary(part, source.chunkHistogram(chunk), source.weights[chunk])
+  if (!contains(range, part.firstUs, part.lastUs)) {
+    into.coarseCalls += source.weights[chunk]! * part.calls
+  }
 }
 
 function treeOf(snapshot: Snapshot): SummaryTree {
@@ -42,6 +75,9 @@ function treeOf(snapshot: Snapshot): SummaryTree {
 /** Number of calls of a function that start in the range. */
 export function countFunction(snapshot: Snapshot, functionNumber: number, range: RangeUs): number {
   let calls = 0
+  forEachRollUp(snapshot, functionNumber, range, (source, chunk) => {
+    calls += source.weights[chunk]! * source.rowCounts[chunk]!
+  })
   for (const index of snapshot.indexes) {
     index.forEach(functionNumber, (source, group) => {
       if (!overlaps(range, source.groupFirstUs(group), source.groupLastUs(group))) return

@@ -3,6 +3,7 @@
  * The questions about calls over time: series and heatmap.
  */
 import type { CallTotals } from '../database/call-totals.ts'
+import type { ChunkSource } from '../database/chunk-source.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { QUANTILE_RELATIVE_ERROR } from '../metrics/histogram.ts'
 import type { Heatmap, ScanOptions, Series, SeriesPoint } from '../types.ts'
@@ -10,6 +11,7 @@ import type { CallAccumulator } from './accumulator.ts'
 import type { QuantilePlan } from './quantile-plan.ts'
 import { scanBuckets, type AccumulatorPool } from './bucket-scan.ts'
 import { boundsOf, coarsen, durationBuckets } from './duration-buckets.ts'
+import { addRollUp, forEachRollUp } from './range-scan.ts'
 import { groupsInRange } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'
 import { bucketRange, cutRange, type StepBuckets } from './step.ts'
@@ -33,14 +35,14 @@ export async function seriesOf(
 ): Promise<Series> {
   const buckets = cutRange(closedRange(question), stepUs, aligned)
   const points: SeriesPoint[] = []
-  await scan(question, buckets, (index, accumulator) => {
+  const coarseCalls = await scan(question, buckets, (index, accumulator) => {
     points.push(pointOf(buckets, index, accumulator, plan))
   })
   return {
     ...boundsMs(buckets),
     points,
     quantileRelativeError: QUANTILE_RELATIVE_ERROR,
-    coarseCalls: 0,
+    coarseCalls,
   }
 }
 
@@ -59,7 +61,7 @@ export async function heatmapOf(
   checkCells(buckets.count, rows?.count ?? 0)
   const startsMs: number[] = []
   const counts: number[][] = []
-  await scan(question, buckets, (index, accumulator) => {
+  const coarseCalls = await scan(question, buckets, (index, accumulator) => {
     startsMs.push((buckets.firstUs + index * buckets.stepUs) / 1000)
     counts.push(rows === undefined ? [] : coarsen(accumulator.counts(), rows))
   })
@@ -69,7 +71,7 @@ export async function heatmapOf(
     durations: rows === undefined ? [] : boundsOf(rows),
     counts,
     calls,
-    coarseCalls: 0,
+    coarseCalls,
   }
 }
 
@@ -91,16 +93,45 @@ function closedRange({ range, totals }: OverTime): RangeUs {
   return { fromUs: NaN, toUs: NaN }
 }
 
+/** @returns calls that were counted with an hour that does not lie in one bucket */
 async function scan(
   { functionNumbers, options, pool, snapshot }: OverTime,
   buckets: StepBuckets,
   visit: (index: number, accumulator: CallAccumulator) => void,
-): Promise<void> {
+): Promise<number> {
   const groups = groupsInRange(snapshot, functionNumbers, buckets.range)
+  const hours = hoursByBucket(snapshot, functionNumbers, buckets)
   const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
   const pace = new ScanPace(snapshot, options, totalRows)
-  await scanBuckets(snapshot, groups, buckets, pool, pace, visit)
+  let coarseCalls = 0
+  await scanBuckets(snapshot, groups, buckets, pool, pace, (index, accumulator) => {
+    for (const { chunk, source } of hours.get(index) ?? []) {
+      addRollUp(source, chunk, bucketRange(buckets, index), accumulator)
+    }
+    coarseCalls += accumulator.coarseCalls
+    visit(index, accumulator)
+  })
   pace.report()
+  return coarseCalls
+}
+
+/** Hours of expired rows, each in the bucket in which it begins, so that none is counted twice. */
+function hoursByBucket(
+  snapshot: Snapshot,
+  functionNumbers: Iterable<number>,
+  { firstUs, range, stepUs }: StepBuckets,
+): Map<number, { source: ChunkSource; chunk: number }[]> {
+  const hours = new Map<number, { source: ChunkSource; chunk: number }[]>()
+  for (const functionNumber of functionNumbers) {
+    forEachRollUp(snapshot, functionNumber, range, (source, chunk) => {
+      const beginUs = Math.max(source.minStartsUs[chunk]!, range.fromUs)
+      const index = Math.floor((beginUs - firstUs) / stepUs)
+      const others = hours.get(index)
+      if (others === undefined) hours.set(index, [{ source, chunk }])
+      else others.push({ source, chunk })
+    })
+  }
+  return hours
 }
 
 function boundsMs({ range, stepUs }: StepBuckets) {
