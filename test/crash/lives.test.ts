@@ -1,27 +1,29 @@
 /**
- * Writers are killed one after the other while another process reads all the time: nothing that was acknowledged is lost,
- * and every snapshot that the reader takes is whole.
+ * Writers are killed one after the other, and with them whoever was merging what the dead had left, while another process
+ * reads all the time: nothing that was acknowledged is lost, and every snapshot that the reader takes is whole.
  *
  *   KRONICLER_CRASH_KILLS   kills (default 8)
  *   KRONICLER_CRASH_SEED    seed of the moments (default random, printed)
  */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { openDatabase, type CorruptionError } from '../../src/database.ts'
+import { compactDatabase, openDatabase, type CorruptionError } from '../../src/database.ts'
+import { parseSegmentFileName } from '../../src/database/format/directory.ts'
 import { randomFrom } from '../support/random-calls.ts'
 
 const KILLS = Number(process.env['KRONICLER_CRASH_KILLS'] ?? 8)
 const SEED = Number(process.env['KRONICLER_CRASH_SEED'] ?? Math.floor(Math.random() * 2 ** 31))
-const MAX_LIFE_MS = 300
-const PROGRAMS = ['write-life', 'read-forever']
+const MIN_LIFE_MS = 60 // as long as it takes a program to begin
+const MAX_LIFE_MS = 400
+const PROGRAMS = ['write-life', 'read-forever', 'compact-forever']
 
 let root: string
 
@@ -62,10 +64,17 @@ test(
         reader = start('read-forever', directory)
         report = outputOf(reader)
       }
-      await sleep(MAX_LIFE_MS * random() ** 2)
-      writer.kill('SIGKILL')
-      const [code] = (await closed) as [number | null]
-      expect(code, 'the writer ended by itself').toBeNull()
+      const compactor = start('compact-forever', directory)
+      const compactorClosed = once(compactor, 'close')
+      await sleep(MIN_LIFE_MS + MAX_LIFE_MS * random() ** 2)
+      for (const [child, end] of [
+        [writer, closed],
+        [compactor, compactorClosed],
+      ] as const) {
+        child.kill('SIGKILL')
+        const [code] = (await end) as [number | null]
+        expect(code, 'it ended by itself').toBeNull()
+      }
       acknowledged.push(rows)
     }
     reader!.stdin!.end()
@@ -75,6 +84,9 @@ test(
     expect(wrong).toEqual([])
     expect(snapshots).toBeGreaterThan(KILLS)
     await expectAll(directory, acknowledged)
+    await compactDatabase(directory)
+    await expectAll(directory, acknowledged)
+    expect(intervals(directory).some(([low, high]) => low < high)).toBe(true)
   },
   60_000 + KILLS * 5000,
 )
@@ -89,6 +101,14 @@ async function expectAll(directory: string, acknowledged: readonly number[]): Pr
   }
   await database.close()
   expect(faults.filter(({ code }) => code !== 'KRONICLER_TORN')).toEqual([])
+}
+
+/** Logs in each segment: first and last. */
+function intervals(directory: string): [number, number][] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' }).flatMap((path) => {
+    const interval = parseSegmentFileName(basename(path))
+    return interval === undefined ? [] : [[interval.low, interval.high] satisfies [number, number]]
+  })
 }
 
 function start(name: string, ...args: string[]): ChildProcess {
