@@ -15,6 +15,7 @@ import { currentIdentity } from './writer-identity.ts'
 export interface CompactDatabaseOptions {
   signal?: AbortSignal | undefined // ends the work; what is not complete is as it was
   onProgress?: ((progress: CompactProgress) => void) | undefined // called now and then
+  dense?: boolean | undefined // durations take less room, and longer to be scanned (default false)
 }
 
 export interface CompactProgress {
@@ -55,7 +56,17 @@ export async function compactDatabase(
   directory: string,
   options: CompactDatabaseOptions = {},
 ): Promise<CompactResult> {
-  checkOptionNames(options, 'options', ['signal', 'onProgress'])
+  checkOptionNames(options, 'options', ['signal', 'onProgress', 'dense'])
+  const { dense, onProgress, signal } = options
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError('signal must be an AbortSignal')
+  }
+  if (onProgress !== undefined && typeof onProgress !== 'function') {
+    throw new TypeError('onProgress must be a function')
+  }
+  if (dense !== undefined && typeof dense !== 'boolean') {
+    throw new TypeError('dense must be true or false')
+  }
   return compactDatabaseOn(nodeFiles, directory, options)
 }
 
@@ -63,7 +74,7 @@ export async function compactDatabase(
 export async function compactDatabaseOn(
   files: FileLayer,
   directory: string,
-  { onProgress, signal }: CompactDatabaseOptions = {},
+  { dense, onProgress, signal }: CompactDatabaseOptions = {},
 ): Promise<CompactResult> {
   const pace = new Pace({ signal })
   const progress: CompactProgress = { rows: 0, totalRows: 0 }
@@ -97,7 +108,7 @@ export async function compactDatabaseOn(
       const onDamage = (fault: CorruptionError): void => {
         result.faults.push(fault)
       }
-      while (await keeper.compact({ ...EVERYTHING, onRows }, pace, onDamage));
+      while (await keeper.compact({ ...EVERYTHING, dense, onRows }, pace, onDamage));
       result.segmentsAfter = keeper.contents().segments.length
       result.sizeBytesAfter = sizeOf(files, keeper.path)
       claim.release()

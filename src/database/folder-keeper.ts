@@ -57,6 +57,7 @@ export interface CompactOptions {
   all: boolean // merge whatever can be
   minAgeMs: number // younger segments are left alone
   newest: number // as many of the newest ones, too
+  dense?: boolean | undefined // durations take less room, and longer to be scanned (default false)
   onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
 }
 
@@ -166,7 +167,7 @@ export class FolderKeeper {
     const segments = this.nextMerge(options)
     if (segments === undefined) return false
     try {
-      await this.#merge(segments, pace, options.onRows)
+      await this.#merge(segments, pace, options)
     } catch (error) {
       if (!(error instanceof CorruptionError)) throw this.#ioError(error, 'merging')
       for (const { name } of segments) {
@@ -269,7 +270,7 @@ export class FolderKeeper {
   async #merge(
     segments: readonly IntervalFile[],
     pace: Pace,
-    onRows: ((rows: number) => void) | undefined,
+    { dense, onRows }: CompactOptions,
   ): Promise<void> {
     const name = segmentFileName(segments[0]!.low, segments.at(-1)!.high)
     const kernels = loadKernels() // their memory goes when the merge is over
@@ -285,7 +286,7 @@ export class FolderKeeper {
           await pace.step()
         }
         const writer = new SegmentWriter(kernels, this.#files)
-        await mergeSegments(inputs, writer, descriptor, pace, onRows ?? ignore)
+        await mergeSegments(inputs, writer, descriptor, pace, { dense, onRows })
       } finally {
         closeQuietly(inputs)
       }
@@ -457,8 +458,4 @@ function closeQuietly(files: readonly { close: () => void }[]): void {
 
 function isIoError(error: unknown): boolean {
   return error instanceof KroniclerError || /^E[A-Z\d]+$/.test(systemCode(error) ?? '')
-}
-
-function ignore(): void {
-  // nobody asked
 }

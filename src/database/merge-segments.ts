@@ -10,11 +10,15 @@ import type { Pace } from './pace.ts'
 import { Progress } from './progress.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
+export interface MergeOptions {
+  dense?: boolean | undefined // durations shall be small rather than fast to scan
+  onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
+}
+
 /**
  * Writes the whole segment to an empty file. Does not sync it.
  *
  * @param inputs in the order of their logs
- * @param onRows told how many rows have been written since the last time
  * @throws {CorruptionError} an input is damaged
  * @throws the file system's error, and the pace's when it ends the work
  */
@@ -23,9 +27,9 @@ export async function mergeSegments(
   writer: SegmentWriter,
   descriptor: number,
   pace: Pace,
-  onRows: (rows: number) => void,
+  { dense, onRows }: MergeOptions = {},
 ): Promise<void> {
-  writer.begin(descriptor, shapeOf(inputs), new Progress(pace.onTurn))
+  writer.begin(descriptor, shapeOf(inputs), new Progress(pace.onTurn), dense)
   for (;;) {
     const members = membersOfNextGroup(inputs)
     if (members.length === 0) break
@@ -33,7 +37,7 @@ export async function mergeSegments(
     const rowCount = members.reduce((sum, input) => sum + input.enterGroup(), 0)
     writer.beginGroup(functionId, weight, rowCount)
     await mergeGroup(members, writer, pace)
-    onRows(rowCount)
+    onRows?.(rowCount)
     await pace.step()
   }
   writer.finish()
