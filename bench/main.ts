@@ -14,6 +14,7 @@ const SUITES: Record<string, () => Promise<Suite>> = {
   capture: async () => (await import('./capture.ts')).captureSuite,
   ingest: async () => (await import('./ingest.ts')).ingestSuite,
   storage: async () => (await import('./storage.ts')).storageSuite,
+  codecs: async () => (await import('./codecs.ts')).codecsSuite,
   query: async () => (await import('./query.ts')).querySuite,
   scale: async () => (await import('./scale.ts')).scaleSuite,
   service: async () => (await import('./service.ts')).serviceSuite,
@@ -26,6 +27,7 @@ Suites
   capture   what a captured call costs, in time and memory
   ingest    rows per second into the database
   storage   bytes a row takes, everything counted
+  codecs    how fast the database's inner loops are, and how small its pages
   query     how long questions take
   scale     how long they take as rows and functions grow: 10M, 100M, 1G rows
   service   what capturing costs a web service under load
