@@ -1,5 +1,5 @@
 /**
- * Writes docs/benchmarks.md from the newest result of each suite in bench/results/, and fills the figures of
+ * Writes docs/benchmarks.md and its drawings from the newest result of each suite in bench/results/, and fills the figures of
  * README.md: what stands between <!-- bench:SUITE ROW --> and <!-- /bench -->.
  *
  *   node scripts/bench-docs.mjs           writes both
@@ -9,6 +9,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
+import { plotByFunctions, plotByRows } from './bench-plot.mjs'
 
 /**
  * @typedef {{ name: string, value: number, unit: string, ratio?: number, ratioP10?: number, baseline?: string,
@@ -21,6 +22,10 @@ import { format, resolveConfig } from 'prettier'
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
 const RESULTS = join(ROOT, 'bench', 'results')
 const DOCUMENT = join(ROOT, 'docs', 'benchmarks.md')
+const PLOTS = {
+  rows: join(ROOT, 'docs', 'benchmarks-rows.svg'),
+  functions: join(ROOT, 'docs', 'benchmarks-functions.svg'),
+}
 const README = join(ROOT, 'README.md')
 const NOT_MEASURED = 'not measured yet'
 const NOT_MEASURED_YET = 'Not measured yet'
@@ -189,7 +194,8 @@ that come one by one. In brackets the ratio to the bare application, the median 
     title: 'Rows per second into the database',
     text: `One thread, from columns in memory until everything is on the disk and the database is closed. Kronicler syncs
 once a second. DuckDB's appender takes data chunks and is flushed once a second. SQLite runs one prepared
-statement in transactions of a second, with a write-ahead log and \`synchronous = normal\`: it syncs less often.`,
+statement in transactions of a second, with a write-ahead log and \`synchronous = normal\`: it syncs less often. \`one-by-one\`
+is a call of \`insert\` for each row.`,
     tables: [pivot({ corner: 'million rows/s', lines: 'what', cell: millions, best: Math.max })],
   },
   {
@@ -198,7 +204,8 @@ statement in transactions of a second, with a write-ahead log and \`synchronous 
     text: `Bytes a row takes: all files of a closed database. \`limit\` is the entropy of the process that draws the
 rows, computed from its own probabilities: no lossless format is smaller on average (for C it is not known, as starts depend
 on each other). Parquet is written by DuckDB with zstd. \`-sorted\` files were rewritten, sorted by function and start,
-after the fact. SQLite is without indexes.`,
+after the fact, and \`kronicler-merged\` is after merging its segments, which long-running programs do in the background. SQLite
+is without indexes.`,
     tables: [pivot({ corner: 'B/row', lines: 'what', cell: plain, best: Math.min })],
   },
   {
@@ -209,6 +216,57 @@ errors, sum, extremes, mean, deviation and five quantiles over a random range of
 without); \`open\` is opening the database and the first answer. DuckDB uses all cores, the others one. SQLite
 has indexes on function and start, on start, and on duration. Kronicler's quantiles are within 0.55 %, DuckDB's are exact.`,
     tables: [pivot({ corner: 'ms: median (p99)', lines: 'what', cell: withP99, best: Math.min })],
+  },
+  {
+    suite: 'scale',
+    title: 'How answers grow',
+    text: `Every database is loaded with the same rows at the same time; Kronicler's segments are then merged, as a program does in the
+background, ClickHouse's parts too, and SQLite gets its indexes (\`prepare\`). Everything is asked in turns, every sample another
+random question, after the answers were found to be the same. \`one-function\` and \`all-functions\` are as in the questions above;
+\`series-200\` is count, mean, median and 99th percentile in 200 parts of a random range, \`heatmap-200\` the same by duration;
+\`scan\` counts the calls above 3 ms among all rows, \`exact-p99\` is of all rows and no histogram's, \`row\` is a random row by
+its id (in ClickHouse, which has none, by function and start), \`open\` is opening and the first answer. \`-of-3k\` and
+\`-of-20k\` are set B with 3,000 and 20,000 functions. \`-cold\`: opened anew, with all files out of the page cache (what the
+host of a virtual disk keeps is out of reach). A billion rows are 33.5 million different ones, repeated with later starts.
+DuckDB and ClickHouse use all cores, Kronicler one.`,
+    after: `![Time of an answer by rows](benchmarks-rows.svg)
+
+![Time of an answer by functions](benchmarks-functions.svg)
+
+Where we lose: one row by its number is what SQLite's B-tree is made for, and so are the extremes of a column that it has an index
+on (\`top-100\`, \`tail\`); these indexes are most of its size. Questions about all of very many functions in a part of the
+time decode the ends of each function's rows, which grows with the functions, while DuckDB reads the columns once.`,
+    tables: [
+      pivot({
+        corner: 'ms: median (p99)',
+        lines: 'what',
+        whats: /^(?!size|memory|prepare|all-\d)(?!.*-(cold|of))/,
+        cell: withP99,
+        best: Math.min,
+      }),
+      pivot({
+        corner: 'many functions, ms',
+        lines: 'what',
+        whats: /^(?!size|memory|prepare)(?!.*-cold)(.*-of-|all-\d)/,
+        cell: withP99,
+        best: Math.min,
+      }),
+      pivot({
+        corner: 'cold, ms',
+        lines: 'what',
+        whats: /-cold-/,
+        cell: withP99,
+        best: Math.min,
+      }),
+      pivot({
+        corner: 'B/row',
+        lines: 'what',
+        whats: /^size-/,
+        cell: plain,
+        best: Math.min,
+      }),
+      pivot({ corner: 'reading process, MiB', lines: 'what', whats: /^memory-/, cell: plain }),
+    ],
   },
   {
     suite: 'soak',
@@ -229,6 +287,11 @@ all pairs of samples (Theil and Sen) after the first quarter. A wrong count fail
 
 const results = newestResults()
 const outputs = new Map([[DOCUMENT, await pretty(DOCUMENT, document())]])
+const scaleRows = results.get('scale')?.rows
+if (scaleRows !== undefined) {
+  outputs.set(PLOTS.rows, plotByRows(scaleRows))
+  outputs.set(PLOTS.functions, plotByFunctions(scaleRows))
+}
 if (existsSync(README))
   outputs.set(README, await pretty(README, filled(readFileSync(README, 'utf8'))))
 
@@ -254,7 +317,22 @@ function newestResults() {
     (name) => /** @type {Result} */ (JSON.parse(readFileSync(join(RESULTS, name), 'utf8'))),
   )
   all.sort((a, b) => Date.parse(a.date) - Date.parse(b.date))
-  return new Map(all.map((result) => [result.suite, result]))
+  const newest = new Map(all.map((result) => [result.suite, result]))
+  const scale = newest.get('scale')
+  if (scale !== undefined) newest.set('scale', withOtherSizes(scale, all))
+  return newest
+}
+
+/**
+ * Sizes of the suite scale are measured in runs of their own: rows of the newest run, and those that it has not from
+ * earlier runs of the same commit.
+ *
+ * @param {Result} newest @param {Result[]} all
+ */
+function withOtherSizes(newest, all) {
+  const others = all.filter(({ suite, commit }) => suite === 'scale' && commit === newest.commit)
+  const rows = new Map([...others, newest].flatMap((run) => run.rows.map((row) => [row.name, row])))
+  return { ...newest, rows: [...rows.values()] }
 }
 
 function document() {
