@@ -29,6 +29,8 @@ export interface ChunkSource {
   readonly rowCounts: Uint32Array
   /** 1: other chunks stand on the same pages, so what follows up to maxDurationsNs are bounds; some row of the page has them. */
   readonly sharesPage: Uint8Array
+  /** Number of the chunk's page; alike for those that share it, which follow each other but for chunks that do not. */
+  pageOf(chunk: number): number
   readonly minStartsUs: Float64Array
   readonly maxStartsUs: Float64Array
   readonly minDurationsNs: Float64Array

@@ -12,6 +12,7 @@ import type { FileBytes } from './format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
 import { PforReader } from './format/pfor-reader.ts'
 import type { Kernels } from './kernels/kernels.ts'
+import { SharedPages } from './shared-pages.ts'
 
 /** Holds files or memory until it is closed. */
 export interface Closable {
@@ -23,6 +24,7 @@ export class ReaderContext {
   readonly kernels: Kernels
   readonly arena: Arena
   readonly pool: BufferPool
+  readonly sharedPages: SharedPages
   readonly faults: FaultLog
 
   // Decoded columns of the chunk that was loaded last, in the kernels' memory.
@@ -54,6 +56,7 @@ export class ReaderContext {
     this.kernels = kernels
     this.arena = new Arena(kernels)
     this.pool = new BufferPool(kernels, this.arena, cacheSizeBytes)
+    this.sharedPages = new SharedPages(this.arena)
     this.faults = new FaultLog(onFault)
     this.durations = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))

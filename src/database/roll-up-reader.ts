@@ -118,6 +118,10 @@ export class RollUpReader implements ChunkSource {
     this.#summaries.get(chunk, into)
   }
 
+  pageOf(chunk: number): number {
+    return chunk
+  }
+
   childrenSumNs(chunk: number): number {
     const totals = new CallTotals()
     this.#summaries.get(chunk, totals)

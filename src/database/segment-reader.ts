@@ -28,9 +28,11 @@ import { AttributesOfRows, NO_ATTRIBUTES } from './format/attribute-blocks.ts'
 import type { SequenceInterval } from './format/directory.ts'
 import { corruption, type FileBytes } from './format/file-bytes.ts'
 import {
+  addUpGaps,
+  decodedSizeBytes,
   decodeDurationPage,
   decodeErrorPage,
-  decodeSharedStarts,
+  decodeGaps,
   decodeStartPage,
   type ChunkShape,
   type ErrorRows,
@@ -55,6 +57,7 @@ import {
   type SegmentHeader,
 } from './format/segment-header.ts'
 import { attempt, type ReaderContext } from './reader-context.ts'
+import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 const WORD = 2 ** 32
@@ -251,32 +254,14 @@ export class SegmentReader implements ChunkSource {
 
   startsOf(chunk: number): Float64Array | undefined {
     const context = this.#context
-    const { gaps, starts } = context
+    const { kernels, starts } = context
     const key = this.#firstChunkKey + chunk
     if (context.loadedStarts !== key) {
-      const { firstRows, isShared, pages, startOffsets, startSizes } = this.#directory
       context.loadedStarts = undefined
-      const page = pages[chunk]!
-      const shape = this.#shapeOf(chunk)
-      const decode = (bytes: FileBytes) => {
-        if (isShared[page] === 0) decodeStartPage(bytes, shape, starts, gaps)
-        else {
-          const count = this.rowCounts[chunk]!
-          decodeSharedStarts(bytes, shape, firstRows[chunk]!, count, starts, gaps)
-        }
-        return true
-      }
-      const loaded = this.#decodePage(
-        this.#starts,
-        page,
-        startOffsets[page]!,
-        startSizes[page]!,
-        decode,
-      )
-      if (loaded === undefined) return undefined
+      if (!this.#loadStarts(chunk)) return undefined
       context.loadedStarts = key
     }
-    return context.kernels.f64.subarray(starts / 8, starts / 8 + this.rowCounts[chunk]!)
+    return kernels.f64.subarray(starts / 8, starts / 8 + this.rowCounts[chunk]!)
   }
 
   errorsOf(chunk: number): ErrorRows | undefined {
@@ -345,6 +330,10 @@ export class SegmentReader implements ChunkSource {
     const attributes = this.#attributesOfPage(chunk)
     if (attributes === undefined || isShared[pages[chunk]!] === 0) return attributes
     return new AttributesOfRows(attributes, firstRows[chunk]!, this.rowCounts[chunk]!)
+  }
+
+  pageOf(chunk: number): number {
+    return this.#directory.pages[chunk]!
   }
 
   detailsOffset(chunk: number): number {
@@ -419,16 +408,61 @@ export class SegmentReader implements ChunkSource {
     const { durationOffsets, durationSizes, pages } = this.#directory
     const page = pages[chunk]!
     const key = this.#firstChunkKey + page
+    const shared = this.#sharedPage(page)
+    if (shared?.hasDurations === true) return { pointer: shared.durations, longs: shared.longs }
     if (context.loadedDurations?.key === key) return context.loadedDurations.value
-    context.loadedDurations = undefined
+    if (shared === undefined) context.loadedDurations = undefined
     const offset = durationOffsets[page]!
-    const pointer = context.durations
+    const pointer = shared?.durations ?? context.durations
     const shape = this.#shapeOf(chunk)
     return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
       const value = { pointer, longs: decodeDurationPage(bytes, shape, pointer) }
-      context.loadedDurations = { key, value }
+      if (shared === undefined) context.loadedDurations = { key, value }
+      else {
+        shared.hasDurations = true
+        shared.longs = value.longs
+      }
       return value
     })
+  }
+
+  /** What is kept of a page that chunks share; undefined if it is one's own. */
+  #sharedPage(page: number): DecodedPage | undefined {
+    const { isShared, pageRowCounts } = this.#directory
+    if (isShared[page] === 0 || pageRowCounts[page]! > MAX_KEPT_ROWS) return undefined
+    return this.#context.sharedPages.take(this.#firstChunkKey + page)
+  }
+
+  /** Starts of a chunk, to the context's. @returns false if they are damaged, which has been reported */
+  #loadStarts(chunk: number): boolean {
+    const { firstRows, isShared, pages, startOffsets, startSizes } = this.#directory
+    const { gaps, kernels, starts } = this.#context
+    const page = pages[chunk]!
+    const firstRow = firstRows[chunk]!
+    const count = this.rowCounts[chunk]!
+    const shape = this.#shapeOf(chunk)
+    const offset = startOffsets[page]!
+    const shared = this.#sharedPage(page)
+    const loaded =
+      shared?.hasGaps === true
+        ? this.#decode(() => {
+            const nothing = { kernels, pointer: 0, sizeBytes: 0, path: this.path, offset }
+            addUpGaps(nothing, shape, firstRow, count, shared.gaps, shared.highGaps, starts)
+            return true
+          })
+        : this.#decodePage(this.#starts, page, offset, startSizes[page]!, (bytes) => {
+            if (isShared[page] === 0) {
+              decodeStartPage(bytes, shape, starts, gaps)
+              return true
+            }
+            const low = shared?.gaps ?? gaps
+            const high = shared?.highGaps ?? starts + decodedSizeBytes(shape.rowCount, 4)
+            decodeGaps(bytes, shape, low, high)
+            if (shared !== undefined) shared.hasGaps = true
+            addUpGaps(bytes, shape, firstRow, count, low, high, starts)
+            return true
+          })
+    return loaded === true
   }
 
   /** The same with the long ones in full. */

@@ -98,6 +98,10 @@ export class WalChunks implements ChunkSource {
     return this.weights[this.firstChunks[group]!]!
   }
 
+  pageOf(chunk: number): number {
+    return chunk
+  }
+
   childrenSumNs(chunk: number): number {
     return this.#childrenSumsNs?.[chunk] ?? 0
   }

@@ -39,19 +39,27 @@ function isLater(a: RowReference, b: RowReference): boolean {
 function candidatesOf(snapshot: Snapshot, count: number): Candidate[] {
   const floor = new BestRows<number>(count, (a, b) => a > b)
   const candidates: Candidate[] = []
-  for (const index of snapshot.indexes) {
-    for (const source of index.sources) {
+  // the latest first, so that the others need not be looked at
+  for (const index of [...snapshot.indexes].reverse()) {
+    for (const source of [...index.sources].reverse()) {
+      const sharedLastsUs = new Map<number, number>() // by page: some row of the page starts then
       for (let chunk = 0; chunk < source.chunkCount; chunk++) {
         const lastUs = source.maxStartsUs[chunk]!
         if (lastUs < (floor.worst ?? -Infinity)) continue
         const functionName = snapshot.functions.names[snapshot.functionOf(source, chunk)]!
-        if (functionName === HEALTH_FUNCTION) continue
-        if (source.sharesPage[chunk] === 0) floor.add(lastUs)
-        candidates.push({ source, chunk, functionName, lastUs })
+        const isHealth = functionName === HEALTH_FUNCTION
+        if (source.sharesPage[chunk] === 1) {
+          const page = source.pageOf(chunk)
+          if (isHealth) sharedLastsUs.set(page, -Infinity)
+          else if (!sharedLastsUs.has(page)) sharedLastsUs.set(page, lastUs)
+        } else if (!isHealth) floor.add(lastUs)
+        if (!isHealth) candidates.push({ source, chunk, functionName, lastUs })
       }
+      for (const lastUs of sharedLastsUs.values()) floor.add(lastUs)
     }
   }
-  return candidates.sort((a, b) => b.lastUs - a.lastUs)
+  const least = floor.worst ?? -Infinity
+  return candidates.filter(({ lastUs }) => lastUs >= least).sort((a, b) => b.lastUs - a.lastUs)
 }
 
 function visit({ source, chunk, functionName }: Candidate, best: BestRows<RowReference>): void {

@@ -19,10 +19,11 @@ import {
 } from '../../src/database/format/dictionary.ts'
 import type { FileBytes } from '../../src/database/format/file-bytes.ts'
 import {
+  addUpGaps,
   decodedSizeBytes,
   decodeDurationPage,
   decodeErrorPage,
-  decodeSharedStarts,
+  decodeGaps,
   decodeStartPage,
 } from '../../src/database/format/pages.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
@@ -174,7 +175,11 @@ function readPage(file: FileBytes, directory: SegmentDirectory, i: number): IdRo
     const first = directory.firstRows[chunk]!
     const count = directory.rowCounts[chunk]!
     if (directory.isShared[i] === 0) decodeStartPage(startPage, shape, f64s, u32s)
-    else decodeSharedStarts(startPage, shape, first, count, f64s, u32s)
+    else {
+      const highGaps = f64s + decodedSizeBytes(rowCount, 4)
+      decodeGaps(startPage, shape, u32s, highGaps)
+      addUpGaps(startPage, shape, first, count, u32s, highGaps, f64s)
+    }
     const starts = Array.from(kernels.f64.subarray(f64s / 8, f64s / 8 + count))
     return starts.map((start, row): IdRow => {
       return [directory.functionIds[chunk]!, start, durations[first + row]!, types[first + row]!]

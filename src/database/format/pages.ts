@@ -7,7 +7,8 @@
  *                  codec 1: Huffman of the same values, without a base
  *                  with CHUNK_FLAG_LONG then: count u16 | { row u16, durationNs u64 } x count, rows ascending
  *   start page     codec 0: PFOR of the gaps to the row before of the same function and weight in µs, of the first one to
- *                  the page's smallest start, base 0; codec 1: the gaps as varints; codec 2: Huffman of the gaps
+ *                  the page's smallest start, base 0; codec 2: Huffman of the gaps; codec 3: PFOR of their low 32 bits, then of
+ *                  the rest, both with base 0; codec 1, only in segments of version 1: the gaps as varints
  *   error page     { gap varint, type varint } x errorCount, gap = rows between this error and the one before
  *
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
@@ -24,12 +25,14 @@ import {
   START_CODEC_HUFFMAN,
   START_CODEC_PFOR,
   START_CODEC_VARINT,
+  START_CODEC_WIDE,
 } from './versions.ts'
 
 /** Rows of a chunk at most. */
 export const MAX_CHUNK_ROWS = 16_384
 const LONG_SIZE_BYTES = 10
 const MAX_ERROR_TYPE = 0xffff
+const WORD = 2 ** 32
 
 /** Chunks with fewer rows are not worth a Huffman code: what tells the code takes what it saves. */
 const HUFFMAN_MIN_ROWS = 128
@@ -69,7 +72,7 @@ export function durationPageBound(rowCount: number): number {
 }
 
 export function startPageBound(rowCount: number): number {
-  return Math.max(valuesBound(rowCount), 8 * rowCount)
+  return Math.max(valuesBound(rowCount), 2 * pforMaxBytes(rowCount))
 }
 
 export function errorPageBound(errorCount: number): number {
@@ -175,24 +178,41 @@ export function encodeStartPage(
     const { end, isHuffman } = encodeSmallest(kernels, gaps, startsUs.length, 0, to)
     return { end, codec: (isHuffman ? START_CODEC_HUFFMAN : START_CODEC_PFOR) << 4 }
   }
-  const { u8 } = kernels
+  const lowEnd = encodeWords(kernels, gaps, startsUs, groups, minStartUs, to, (gap) => gap % WORD)
+  const end = encodeWords(kernels, gaps, startsUs, groups, minStartUs, lowEnd, (gap) =>
+    Math.floor(gap / WORD),
+  )
+  return { end, codec: START_CODEC_WIDE << 4 }
+}
+
+/** One word of each gap as PFOR. @returns its end */
+function encodeWords(
+  kernels: Kernels,
+  scratch: number,
+  startsUs: Float64Array,
+  groups: readonly { rowCount: number }[],
+  minStartUs: number,
+  to: number,
+  wordOf: (gap: number) => number,
+): number {
+  const { u32 } = kernels
   let row = 0
   for (const { rowCount } of groups) {
     let previousUs = minStartUs
     for (const end = row + rowCount; row < end; row++) {
-      to = writeVarint(u8, to, startsUs[row]! - previousUs)
+      u32[scratch / 4 + row] = wordOf(startsUs[row]! - previousUs)
       previousUs = startsUs[row]!
     }
   }
-  return { end: to, codec: START_CODEC_VARINT << 4 }
+  return kernels.pforEncode(scratch, startsUs.length, 0, to)
 }
 
 /**
  * Decodes the starts of a chunk to f64[rowCount] at `to`: microseconds since the epoch, ascending.
  *
- * @param chunk    that has the page for itself
- * @param to       multiple of 16, decodedSizeBytes(rowCount, 8) bytes of room
- * @param gaps     scratch of decodedSizeBytes(rowCount, 4) bytes that does not overlap `to`, multiple of 16
+ * @param chunk that has the page for itself
+ * @param to    multiple of 16, decodedSizeBytes(rowCount, 8) bytes of room
+ * @param gaps  scratch of decodedSizeBytes(rowCount, 4) bytes that does not overlap `to`, multiple of 16
  * @throws {CorruptionError}
  */
 export function decodeStartPage(
@@ -201,47 +221,71 @@ export function decodeStartPage(
   to: number,
   gaps: number,
 ): void {
-  decodeSharedStarts(page, chunk, 0, chunk.rowCount, to, gaps)
+  const { rowCount } = chunk
+  if (startCodecOf(chunk) === START_CODEC_VARINT) decodeVarintStarts(page, chunk, to)
+  else {
+    // the starts do not reach into this half before it has been used up
+    const highGaps = to + decodedSizeBytes(rowCount, 4)
+    decodeGaps(page, chunk, gaps, highGaps)
+    addUpGaps(page, chunk, 0, rowCount, gaps, highGaps, to)
+  }
   const { f64 } = page.kernels
-  if (f64[to / 8] !== chunk.minStartUs || f64[to / 8 + chunk.rowCount - 1] !== chunk.maxStartUs) {
+  if (f64[to / 8] !== chunk.minStartUs || f64[to / 8 + rowCount - 1] !== chunk.maxStartUs) {
     throw corruption(page, 0, 'the start page does not end where its chunk does')
   }
 }
 
 /**
- * The same of rows [firstRow, firstRow + rowCount) of a page that several chunks share.
+ * Decodes the gaps of a start page to u32[rowCount] at `to`, and what does not fit 32 bits of them to `highTo`, both multiples
+ * of 16 with decodedSizeBytes(rowCount, 4) bytes of room.
  *
- * @param shape of the page
- * @param to    room for decodedSizeBytes(rowCount, 8) bytes
- * @param gaps  scratch for the whole page
  * @throws {CorruptionError}
  */
-export function decodeSharedStarts(
+export function decodeGaps(page: FileBytes, shape: ChunkShape, to: number, highTo: number): void {
+  const { rowCount } = shape
+  const codec = startCodecOf(shape)
+  let end: number
+  if (codec === START_CODEC_PFOR) end = decodePfor(page, 0, rowCount, 0, to)
+  else if (codec === START_CODEC_HUFFMAN) end = decodeHuffman(page, rowCount, to)
+  else if (codec === START_CODEC_WIDE) {
+    end = decodePfor(page, decodePfor(page, 0, rowCount, 0, to), rowCount, 0, highTo)
+  } else throw corruption(page, 0, `unknown start codec ${codec}`)
+  if (end !== page.sizeBytes) {
+    throw corruption(page, end, 'the start page is longer than its data')
+  }
+}
+
+/**
+ * Starts of rows [firstRow, firstRow + rowCount) of a page, which are those of a chunk, from its gaps to f64[rowCount] at `to`.
+ *
+ * @throws {CorruptionError}
+ */
+export function addUpGaps(
   page: FileBytes,
   shape: ChunkShape,
   firstRow: number,
   rowCount: number,
-  to: number,
   gaps: number,
+  highGaps: number,
+  to: number,
 ): void {
-  const { kernels } = page
-  const codec = (shape.codec >> 4) & 7
-  if (codec === START_CODEC_PFOR || codec === START_CODEC_HUFFMAN) {
-    const end =
-      codec === START_CODEC_PFOR
-        ? decodePfor(page, 0, shape.rowCount, 0, gaps)
-        : decodeHuffman(page, shape.rowCount, gaps)
-    if (end !== page.sizeBytes)
-      throw corruption(page, end, 'the start page is longer than its data')
-    kernels.deltaDecode(gaps + 4 * firstRow, rowCount, shape.minStartUs, to)
-  } else if (codec === START_CODEC_VARINT) {
-    decodeVarintStarts(page, shape, firstRow, rowCount, to)
-  } else {
-    throw corruption(page, 0, `unknown start codec ${codec}`)
-  }
-  if (kernels.f64[to / 8 + rowCount - 1]! > shape.maxStartUs) {
+  const { f64, u32 } = page.kernels
+  if (startCodecOf(shape) === START_CODEC_WIDE) {
+    const low = gaps / 4 + firstRow
+    const high = highGaps / 4 + firstRow
+    let startUs = shape.minStartUs
+    for (let row = 0; row < rowCount; row++) {
+      startUs += u32[high + row]! * WORD + u32[low + row]!
+      f64[to / 8 + row] = startUs
+    }
+  } else page.kernels.deltaDecode(gaps + 4 * firstRow, rowCount, shape.minStartUs, to)
+  if (f64[to / 8 + rowCount - 1]! > shape.maxStartUs) {
     throw corruption(page, 0, 'a start beyond its page')
   }
+}
+
+function startCodecOf({ codec }: ChunkShape): number {
+  return (codec >> 4) & 7
 }
 
 /**
@@ -384,23 +428,15 @@ function decodeLongs(page: FileBytes, end: number, chunk: ChunkShape, to: number
   return longs
 }
 
-function decodeVarintStarts(
-  page: FileBytes,
-  shape: ChunkShape,
-  firstRow: number,
-  rowCount: number,
-  to: number,
-): void {
+function decodeVarintStarts(page: FileBytes, chunk: ChunkShape, to: number): void {
   const reader = pageReader(page)
   const { f64 } = page.kernels
-  const spanUs = shape.maxStartUs - shape.minStartUs
-  let startUs = shape.minStartUs
-  for (let row = 0; row < shape.rowCount; row++) {
-    const gapUs = reader.next(spanUs)
-    if (row < firstRow || row >= firstRow + rowCount) continue
-    startUs += gapUs
-    if (startUs > shape.maxStartUs) throw corruption(page, 0, 'a start beyond its page')
-    f64[to / 8 + row - firstRow] = startUs
+  const spanUs = chunk.maxStartUs - chunk.minStartUs
+  let startUs = chunk.minStartUs
+  for (let row = 0; row < chunk.rowCount; row++) {
+    startUs += reader.next(spanUs)
+    if (startUs > chunk.maxStartUs) throw corruption(page, 0, 'a start beyond its chunk')
+    f64[to / 8 + row] = startUs
   }
   if (!reader.done) throw corruption(page, 0, 'the start page is longer than its data')
 }

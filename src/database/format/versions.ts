@@ -32,8 +32,9 @@ export const DURATION_CODEC_HUFFMAN = 1 // since segment version 2
 
 /** Codecs of a start page: bits 4-6 of a chunk's codec byte. */
 export const START_CODEC_PFOR = 0 // 32-bit gaps
-export const START_CODEC_VARINT = 1 // some gap is 2^32 µs or more
+export const START_CODEC_VARINT = 1 // some gap is 2^32 µs or more; only in segments of version 1
 export const START_CODEC_HUFFMAN = 2 // 32-bit gaps; since segment version 2
+export const START_CODEC_WIDE = 3 // some gap is 2^32 µs or more; since segment version 2
 
 /** The bits of a chunk's codec byte that are used in a segment of version 1. */
 export const CODEC_BITS_V1 = 0x90
