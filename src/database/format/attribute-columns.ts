@@ -16,6 +16,7 @@ import {
 import type { TextsReader } from './attribute-texts.ts'
 import { digitOf, digitsOf, MAX_TEMPLATE_SIZE_BYTES, packDigits } from './attribute-values.ts'
 import type { PforReader } from './pfor-reader.ts'
+import { pforValue } from './pfor-value.ts'
 import { VarintReader } from './varint.ts'
 import {
   VALUES_CODEC_CONSTANT,
@@ -29,6 +30,8 @@ import {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const WORD = 2 ** 32
+/** Rows that are read alone before the whole column is decoded. */
+const MAX_SINGLE_READS = 32
 const HEX_DIGITS = Buffer.from('0123456789abcdef')
 
 export interface ValueColumn {
@@ -134,6 +137,7 @@ class DictionaryColumn implements ValueColumn {
   readonly #count: number
   readonly #page: Uint8Array
   readonly #countOf: () => number
+  #reads = 0
   #loaded: Uint32Array | undefined
 
   constructor(tools: ColumnTools, reader: VarintReader, bytes: Uint8Array, countOf: () => number) {
@@ -145,7 +149,8 @@ class DictionaryColumn implements ValueColumn {
   }
 
   write(i: number, bytes: Uint8Array, to: number): number {
-    return writeText(this.#tools.texts, this.#first + this.#places()[i]!, bytes, to)
+    const place = this.#reads++ < MAX_SINGLE_READS ? this.#placeOf(i) : this.#places()[i]!
+    return writeText(this.#tools.texts, this.#first + place, bytes, to)
   }
 
   find(matcher: ValueMatcher): Iterable<number> {
@@ -158,6 +163,12 @@ class DictionaryColumn implements ValueColumn {
       if (wanted.has(place)) values.push(i)
     })
     return values
+  }
+
+  #placeOf(i: number): number {
+    const place = unpackOne(this.#tools, this.#page, this.#countOf(), i)
+    if (place >= this.#count) throw this.#tools.fail('an attribute that is not in its dictionary')
+    return place
   }
 
   #places(): Uint32Array {
@@ -178,6 +189,7 @@ class NumberColumn implements ValueColumn {
   readonly #base: number
   readonly #pages: Uint8Array[] // of the rests; of a wide one: of the high parts, of the low ones
   readonly #countOf: () => number
+  #reads = 0
   #loaded: Float64Array | Uint32Array | undefined // [count], above the base
 
   constructor(
@@ -205,7 +217,8 @@ class NumberColumn implements ValueColumn {
   }
 
   write(i: number, bytes: Uint8Array, to: number): number {
-    const whole = this.#base + this.#rests()[i]!
+    const rest = this.#reads++ < MAX_SINGLE_READS ? this.#restOf(i) : this.#rests()[i]!
+    const whole = this.#base + rest
     if (!(Math.abs(whole) < MAX_WHOLE)) throw this.#tools.fail('an attribute that is no number')
     bytes.set(this.#prefix, to)
     const end = writeDecimal(bytes, to + this.#prefix.length, whole, this.#decimals)
@@ -242,6 +255,13 @@ class NumberColumn implements ValueColumn {
       readDecimal(text, prefix.length, end, number)
     if (!isOfColumn || number.decimals > this.#decimals) return undefined
     return number.whole * 10 ** (this.#decimals - number.decimals)
+  }
+
+  #restOf(i: number): number {
+    const count = this.#countOf()
+    return this.#pages.reduce((high, page) => {
+      return high * WORD + unpackOne(this.#tools, page, count, i)
+    }, 0)
   }
 
   #rests(): Float64Array | Uint32Array {
@@ -320,6 +340,12 @@ function unpack({ fail, pfor }: ColumnTools, page: Uint8Array, count: number): U
   const values = pfor.decode(page, count)
   if (values === undefined) throw fail('a column of attributes is malformed')
   return values
+}
+
+function unpackOne({ fail }: ColumnTools, page: Uint8Array, count: number, i: number): number {
+  const value = pforValue(page, count, i)
+  if (value === undefined) throw fail('a column of attributes is malformed')
+  return value
 }
 
 function positionsOf(values: Uint32Array | Float64Array, wanted: number): number[] {

@@ -31,8 +31,6 @@ const QUOTE = 0x22
 const POINT = 0x2e
 const ZERO = 0x30
 const NINE = 0x39
-const LETTER_A = 0x61
-const LETTER_F = 0x66
 const WORD = 2 ** 32
 /** Longest prefix, suffix and template. */
 export const MAX_TEMPLATE_SIZE_BYTES = 1024
@@ -42,6 +40,10 @@ const MIN_HEX_DIGITS = 6
 const ENTRY_COMPRESSION = 0.4
 /** Larger dictionaries keep the order in which the values were seen first. */
 const MAX_SORTED_ENTRIES = 4096
+
+/** Values of hexadecimal digits by character; -1: none. */
+const DIGITS = new Int8Array(256).fill(-1)
+for (let digit = 0; digit < 16; digit++) DIGITS[digit.toString(16).charCodeAt(0)] = digit
 
 /** Texts of one key's values in the kernels' memory, at most MAX_CHUNK_ROWS. */
 export interface Values {
@@ -290,8 +292,9 @@ function encodeHex(u8: Uint8Array, { count, pointers, sizes }: Values): EncodedV
     if (sizes[i] !== size) return undefined
     for (let at = 0; at < size; at++) {
       const byte = u8[pointer + at]!
-      if (byte === template[at]) continue
-      if (digitOf(byte) < 0 || digitOf(u8[first + at]!) < 0) return undefined
+      const expected = template[at]!
+      if (byte === expected || (expected === 0 && DIGITS[byte]! >= 0)) continue
+      if (DIGITS[byte]! < 0 || DIGITS[u8[first + at]!]! < 0) return undefined
       template[at] = 0
     }
   }
@@ -329,8 +332,7 @@ export function packDigits(
 
 /** -1: no lower-case hexadecimal digit */
 export function digitOf(byte: number): number {
-  if (byte >= ZERO && byte <= NINE) return byte - ZERO
-  return byte >= LETTER_A && byte <= LETTER_F ? byte - LETTER_A + 10 : -1
+  return DIGITS[byte]!
 }
 
 function varints(...values: number[]): Uint8Array {

@@ -36,6 +36,11 @@ const NO_ROWS = new Uint16Array(0)
 const MAX_PART_SIZE_BYTES =
   4 + MAX_KEY_SIZE_BYTES + Math.max(MAX_ATTRIBUTES_SIZE_BYTES, 3 * MAX_TEMPLATE_SIZE_BYTES)
 
+/** Text that is put together, and copied as soon as it is complete. */
+let textOfRow: Uint8Array | undefined
+/** Order of rows that all have the same form. */
+const ALL_ROWS = Uint16Array.from({ length: MAX_CHUNK_ROWS }, (_, row) => row)
+
 interface Column {
   codec: number
   bytes: Uint8Array
@@ -51,7 +56,7 @@ interface FormKey {
 
 /** Which form each row has, and where its values stand. */
 interface Rows {
-  places: Uint32Array
+  placeOf: (row: number) => number
   positions: Uint16Array // of the row among those with the same place
   order: Uint16Array // rows by place
   firsts: Uint32Array // of each place in the order
@@ -71,7 +76,6 @@ export class ShreddedAttributes implements RowAttributes {
   #rows: Rows | undefined
   /** Functions that share a page are asked one after the other. */
   #lastMatch: { key: string; value: JsonValue; rows: Uint16Array } | undefined
-  #text = new Uint8Array(0) // of the row that is put together
 
   /**
    * @param position of the attributes in the page, which ends with them; they are copied
@@ -147,15 +151,13 @@ export class ShreddedAttributes implements RowAttributes {
   }
 
   #textOf(row: number): Uint8Array | undefined {
-    const { firstValues, places, positions } = this.#decodeRows()
-    const place = places[row]!
+    const { firstValues, placeOf, positions } = this.#decodeRows()
+    const place = placeOf(row)
     if (place === PLACE_NONE) return undefined
     const position = positions[row]!
     if (place === PLACE_WHOLE) return this.#wholeText(position)
-    if (this.#text.length === 0) {
-      this.#text = new Uint8Array(MAX_ATTRIBUTES_SIZE_BYTES + MAX_PART_SIZE_BYTES)
-    }
-    const text = this.#text
+    textOfRow ??= new Uint8Array(MAX_ATTRIBUTES_SIZE_BYTES + MAX_PART_SIZE_BYTES)
+    const text = textOfRow
     let at = 0
     text[at++] = OPEN_OBJECT
     for (const { key, use } of this.#forms[place - PLACE_FORMS]!) {
@@ -218,21 +220,16 @@ export class ShreddedAttributes implements RowAttributes {
 
   #decodeRows(): Rows {
     if (this.#rows !== undefined) return this.#rows
-    const { fail, pfor } = this.#tools
-    const rowCount = this.#rowCount
-    const places =
-      this.#constantPlace === undefined
-        ? pfor.decode(this.#placesPage, rowCount)
-        : new Uint32Array(rowCount).fill(this.#constantPlace)
-    if (places === undefined) throw fail('the list of the forms is malformed')
+    const { fail } = this.#tools
     const placeCount = PLACE_FORMS + this.#forms.length
-    for (const place of places) if (place >= placeCount) throw fail('attributes of no form')
-    const { firsts, order } = groupByPlace(places, placeCount)
+    const rows =
+      this.#constantPlace === undefined
+        ? this.#decodePlaces(placeCount)
+        : this.#samePlaces(this.#constantPlace, placeCount)
+    const { firsts } = rows
     if (firsts[PLACE_WHOLE + 1]! - firsts[PLACE_WHOLE]! !== this.#wholeCount) {
       throw fail('another number of attributes stayed one text')
     }
-    const positions = new Uint16Array(rowCount)
-    for (let i = 0; i < rowCount; i++) positions[order[i]!] = i - firsts[places[order[i]!]!]!
     const firstValues = this.#columns.map(({ forms }) => {
       const begins = new Uint32Array(forms.length + 1)
       forms.forEach((form, use) => {
@@ -241,7 +238,28 @@ export class ShreddedAttributes implements RowAttributes {
       })
       return begins
     })
-    return (this.#rows = { places, positions, order, firsts, firstValues })
+    return (this.#rows = { ...rows, firstValues })
+  }
+
+  #samePlaces(place: number, placeCount: number): Omit<Rows, 'firstValues'> {
+    if (place >= placeCount) throw this.#tools.fail('attributes of no form')
+    const rows = ALL_ROWS.subarray(0, this.#rowCount)
+    const firsts = new Uint32Array(placeCount + 1).fill(this.#rowCount, place + 1)
+    return { placeOf: () => place, positions: rows, order: rows, firsts }
+  }
+
+  #decodePlaces(placeCount: number): Omit<Rows, 'firstValues'> {
+    const { fail, pfor } = this.#tools
+    const places = pfor.decode(this.#placesPage, this.#rowCount)
+    if (places === undefined) throw fail('the list of the forms is malformed')
+    for (const place of places) if (place >= placeCount) throw fail('attributes of no form')
+    const { firsts, order } = groupByPlace(places, placeCount)
+    const positions = new Uint16Array(this.#rowCount)
+    for (let place = 0; place < placeCount; place++) {
+      const first = firsts[place]!
+      for (let i = first; i < firsts[place + 1]!; i++) positions[order[i]!] = i - first
+    }
+    return { placeOf: (row) => places[row]!, positions, order, firsts }
   }
 }
 
