@@ -356,7 +356,7 @@ export class EmbeddedDatabase implements Database {
     const groups = groupsInRange(this.#snapshot, functionNumbers, range)
     const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
     const pace = new ScanPace(this.#snapshot, options, totalRows)
-    return { snapshot: this.#snapshot, groups, range, pace }
+    return { groups, range, pace }
   }
 
   /** What series and heatmap have in common. */

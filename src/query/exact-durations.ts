@@ -4,12 +4,10 @@
  * lies, and a walk over the rows counts the durations in that bucket only. Where a bucket is wider than there is room for a
  * count of every nanosecond, the walk is repeated with the part of it that the call lies in.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import { LONG_DURATION_NS } from '../database/format/rows.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import { BUCKET_COUNT, BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
 import type { Distribution } from './quantiles.ts'
-import { exactDurations, overlaps, rowsInRange, type RowSpan } from './range-scan.ts'
+import { rowsInRange } from './range-scan.ts'
 import type { ScanGroup } from './scan-groups.ts'
 import type { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
@@ -19,7 +17,6 @@ const ROOM = 1 << 20
 
 /** Rows to look at, and how to give way meanwhile. */
 export interface RowScan {
-  snapshot: Snapshot
   groups: readonly ScanGroup[]
   range: RangeUs
   pace: ScanPace
@@ -83,7 +80,7 @@ export async function callsAbove(
 ): Promise<{ calls: number; sumNs: number }> {
   let calls = 0
   let sumNs = 0
-  await scanLonger(scan, Math.floor(thresholdNs), Infinity, (durationNs, weight) => {
+  await scanBetween(scan, Math.floor(thresholdNs) + 1, Infinity, (durationNs, weight) => {
     calls += weight
     sumNs += weight * durationNs
   })
@@ -141,7 +138,7 @@ async function countInto(scan: RowScan, windows: readonly Window[]): Promise<voi
   const table = Array.from({ length: bucketOf(highNs) - first + 1 }, (_, i) =>
     byBucket.get(first + i),
   )
-  await scanLonger(scan, lowNs - 1, highNs, (durationNs, weight) => {
+  await scanBetween(scan, lowNs, highNs + 1, (durationNs, weight) => {
     const candidates = table[bucketOf(durationNs) - first]
     if (candidates === undefined) return
     for (const { binNs, counts, highNs: endNs, lowNs: fromNs } of candidates) {
@@ -152,60 +149,28 @@ async function countInto(scan: RowScan, windows: readonly Window[]): Promise<voi
   })
 }
 
-/** Visits all rows that took longer than `aboveNs` and at most `highNs`. */
-async function scanLonger(
-  { groups, pace, range, snapshot }: RowScan,
-  aboveNs: number,
-  highNs: number,
+/** Visits all rows that took from `minNs` up to, but without, `maxNs`. */
+async function scanBetween(
+  { groups, pace, range }: RowScan,
+  minNs: number,
+  maxNs: number,
   visit: (durationNs: number, weight: number) => void,
 ): Promise<void> {
+  const selected = {
+    rows: new Uint32Array(MAX_CHUNK_ROWS),
+    durationsNs: new Float64Array(MAX_CHUNK_ROWS),
+  }
   for (const { group, source } of groups) {
     const end = source.firstChunks[group + 1]!
     for (let chunk = source.firstChunks[group]!; chunk < end; chunk++) {
-      if (source.maxDurationsNs[chunk]! <= aboveNs || source.minDurationsNs[chunk]! > highNs) {
-        continue
-      }
-      if (!overlaps(range, source.minStartsUs[chunk]!, source.maxStartsUs[chunk]!)) continue
+      if (source.maxDurationsNs[chunk]! < minNs || source.minDurationsNs[chunk]! >= maxNs) continue
       const rows = rowsInRange(source, chunk, range)
       if (rows === undefined || rows.first === rows.end) continue
-      scanChunk(snapshot, source, chunk, rows, aboveNs, highNs, visit)
+      const count = source.selectDurations(chunk, rows, { minNs, maxNs }, selected)
+      const weight = source.weights[chunk]!
+      for (let i = 0; i < (count ?? 0); i++) visit(selected.durationsNs[i]!, weight)
       pace.add(rows.end - rows.first)
       if (pace.isDue) await pace.pause()
     }
-  }
-}
-
-function scanChunk(
-  snapshot: Snapshot,
-  source: ChunkSource,
-  chunk: number,
-  { end, first }: RowSpan,
-  aboveNs: number,
-  highNs: number,
-  visit: (durationNs: number, weight: number) => void,
-): void {
-  const durations = source.durationsOf(chunk)
-  if (durations === undefined) return
-  const weight = source.weights[chunk]!
-  if (durations.longs !== undefined && highNs >= LONG_DURATION_NS) {
-    for (const durationNs of exactDurations(snapshot, durations, first, end)) {
-      if (durationNs > aboveNs && durationNs <= highNs) visit(durationNs, weight)
-    }
-    return
-  }
-  const { kernels, selection } = snapshot.context
-  const values = durations.pointer / 4 + first
-  const { u32 } = kernels
-  if (aboveNs < 0) {
-    for (let i = values; i < values + end - first; i++) {
-      if (u32[i]! <= highNs) visit(u32[i]!, weight)
-    }
-    return
-  }
-  const threshold = Math.min(aboveNs, LONG_DURATION_NS)
-  const count = kernels.filterGreater(4 * values, end - first, threshold, selection)
-  for (let i = 0; i < count; i++) {
-    const durationNs = u32[values + u32[selection / 4 + i]!]!
-    if (durationNs <= highNs) visit(durationNs, weight)
   }
 }

@@ -1,3 +1,4 @@
+import { readdirSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import {
   openDatabase,
@@ -6,6 +7,7 @@ import {
   type CallsQuery,
   type Database,
 } from '../../../src/database.ts'
+import { compactDatabase } from '../../../src/database/compact.ts'
 import { SHAPES, randomCalls, withDetails, writeCalls } from '../../support/random-calls.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 
@@ -13,7 +15,7 @@ const ORDERS: readonly CallOrder[] = ['start', '-start', 'duration', '-duration'
 
 /** Shapes with many calls alike in function and start, and one whose logs overlap in time. */
 test.each(SHAPES.filter((_, i) => i !== 1))(
-  'ids name one row each, and the same one when it is sealed: $name',
+  'ids name one row each, and the same one when it is sealed and merged: $name',
   async (shape) => {
     const directory = temporaryDirectory()
     const calls = withDetails(randomCalls(shape, 3000, 17), [2, 3], 17)
@@ -38,6 +40,12 @@ test.each(SHAPES.filter((_, i) => i !== 1))(
     const reopened = await openDatabase(directory)
     for (const row of everyFew(before)) expect(await reopened.fetch(row.id!)).toStrictEqual(row)
     await reopened.close()
+
+    const segments = segmentsOf(directory)
+    await compactDatabase(directory)
+    expect(segmentsOf(directory)).toBeLessThan(segments)
+    expect(await rowsOf(database)).toStrictEqual(before)
+    for (const row of everyFew(before)) expect(await database.fetch(row.id!)).toStrictEqual(row)
     await database.close()
   },
 )
@@ -102,6 +110,11 @@ async function rowsOf(database: Database, query: CallsQuery = {}): Promise<CallR
   const rows: CallRow[] = []
   for await (const row of database.calls(query)) rows.push(row)
   return rows
+}
+
+function segmentsOf(directory: string): number {
+  const names = readdirSync(directory, { recursive: true, encoding: 'utf8' })
+  return names.filter((name) => name.includes('seg.')).length
 }
 
 function everyFew(rows: readonly CallRow[]): CallRow[] {
