@@ -48,12 +48,14 @@ export function isFilterable(
 /**
  * Filters an encoded page, of which `isFilterable` was true.
  *
+ * @param firstRow of the page that the span counts from: a page may be that of several chunks
  * @returns number of rows, which are in `into`; undefined: the page is malformed
  */
 export function selectEncoded(
   context: ReaderContext,
   { pointer, sizeBytes }: FileBytes,
   { minDurationNs, rowCount }: ChunkShape,
+  firstRow: number,
   { end, first }: RowSpan,
   { maxNs, minNs }: DurationBounds,
   into: SelectedRows | undefined,
@@ -66,8 +68,8 @@ export function selectEncoded(
     end: pointer + sizeBytes,
     n: rowCount,
     base: Math.min(minDurationNs, LONG_DURATION_NS),
-    rowStart: first,
-    rowEnd: end,
+    rowStart: firstRow + first,
+    rowEnd: firstRow + end,
   }
   if (into === undefined) {
     const count = kernels.pforCountBetween(page, minNs, most)
@@ -76,8 +78,10 @@ export function selectEncoded(
   const count = kernels.pforSelectBetween(page, minNs, most, selection, gaps)
   if (count < 0) return undefined
   const { u32 } = kernels
-  into.rows.set(u32.subarray(selection / 4, selection / 4 + count))
-  into.durationsNs.set(u32.subarray(gaps / 4, gaps / 4 + count))
+  for (let i = 0; i < count; i++) {
+    into.rows[i] = u32[selection / 4 + i]! - firstRow
+    into.durationsNs[i] = u32[gaps / 4 + i]!
+  }
   return count
 }
 

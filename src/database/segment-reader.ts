@@ -236,17 +236,17 @@ export class SegmentReader implements ChunkSource {
     into?: SelectedRows,
   ): number | undefined {
     const context = this.#context
-    const { durationOffsets, durationSizes, isShared, pages } = this.#directory
+    const { durationOffsets, durationSizes, firstRows, pages } = this.#directory
     const page = pages[chunk]!
     const shape = this.#shapeOf(chunk)
-    // a shared page is decoded once for all its chunks
-    if (isShared[page] === 1 || !isFilterable(shape, bounds, into !== undefined)) {
+    const isDecoded = context.loadedDurations?.key === this.#firstChunkKey + page
+    if (isDecoded || !isFilterable(shape, bounds, into !== undefined)) {
       const durations = this.durationsOf(chunk)
       return durations && selectDecoded(context, durations, span, bounds, into)
     }
     const offset = durationOffsets[page]!
     return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
-      const count = selectEncoded(context, bytes, shape, span, bounds, into)
+      const count = selectEncoded(context, bytes, shape, firstRows[chunk]!, span, bounds, into)
       if (count === undefined) throw new CorruptionError(this.path, offset, 'the page is malformed')
       return count
     })
