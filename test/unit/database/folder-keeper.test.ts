@@ -71,62 +71,106 @@ function refuse(fault: Error): void {
   throw fault
 }
 
-/** Seals, merges and lets expire, each until it succeeds; after each step everything must be there. */
-async function tidyUp(prepared: Awaited<ReturnType<typeof leftBehind>>, failing: FailingFiles) {
-  const { memory, path } = prepared
-  const expected = sortRows(prepared.rows)
-  const keeper = new FolderKeeper(path, { files: failing.files, isOwner: false })
-  const complete = (): void => {
-    const rolled = rolledUp(memory, path).reduce((sum, { total }) => sum + total.calls, 0)
-    const rows = storedRows(memory, path)
-    const what = `failure at ${failing.failAt}`
-    expect(rows.length + rolled, what).toBe(expected.length)
-    if (rolled === 0) expect(sortRows(rows), what).toEqual(expected)
-  }
-  const steps = [
-    () => keeper.sealLogs(pace, refuse),
-    () => keeper.removeLeftovers(),
-    () => keeper.compact(EVERYTHING, pace, refuse),
-    () => keeper.removeLeftovers(),
-    async () => {
+type Keeping = (keeper: FolderKeeper) => unknown
+
+/** What is done, and the files that are left then. */
+const STEPS: [string, Keeping, string[]][] = [
+  [
+    'sealing',
+    (keeper) => keeper.sealLogs(pace, refuse),
+    ['seg.000000-000000', 'seg.000001-000001', 'seg.000002-000002', 'seg.000003-000003'],
+  ],
+  ['merging', (keeper) => keeper.compact(EVERYTHING, pace, refuse), ['seg.000000-000003']],
+  [
+    'expiry',
+    async (keeper) => {
       for (const run of keeper.segmentsBefore(START_US + 48 * HOUR_US)) {
         await keeper.expire(run, pace, refuse)
       }
     },
-    () => keeper.removeLeftovers(),
-  ]
-  for (const step of steps) {
-    await insist(step)
-    complete()
+    ['roll.000000-000003'],
+  ],
+]
+
+const CODES: [Failure, string[]][] = [
+  [
+    'EIO',
+    [
+      'open',
+      'close',
+      'read',
+      'write',
+      'fdatasync',
+      'rename',
+      'unlink',
+      'stat',
+      'fstat',
+      'fsyncDirectory',
+      'fdatasyncSync',
+    ],
+  ],
+  ['ENOSPC', ['open', 'write', 'rename']],
+  ['short', ['write']],
+]
+
+/** Does a step until it succeeds, and removes what failures have left; everything must be there, before that and after. */
+async function keep(
+  { rows, path }: Awaited<ReturnType<typeof leftBehind>>,
+  memory: MemoryFiles,
+  failing: FailingFiles,
+  [, step, files]: (typeof STEPS)[number],
+): Promise<void> {
+  const keeper = new FolderKeeper(path, { files: failing.files, isOwner: false })
+  const what = `failure at ${failing.failAt}: ${failing.failure}`
+  const complete = (): void => {
+    const rolled = rolledUp(memory, path).reduce((sum, { total }) => sum + total.calls, 0)
+    const stored = storedRows(memory, path)
+    expect(stored.length + rolled, what).toBe(rows.length)
+    if (rolled === 0) expect(sortRows(stored), what).toEqual(sortRows([...rows]))
   }
+  await insist(async () => {
+    try {
+      await step(keeper)
+    } finally {
+      complete()
+    }
+  })
+  await insist(() => {
+    keeper.removeLeftovers()
+  })
+  complete()
+  const left = memory.list(path).filter((name) => name !== 'dict')
+  expect(left, what).toEqual(files)
+  expect(memory.openCount, `${what}: descriptors are left open`).toBe(0)
 }
 
-const EVERY = ['open', 'close', 'read', 'write', 'fdatasync', 'fsyncDirectory', 'rename', 'unlink']
-
-test.each<[Failure, string[]]>([
-  ['EIO', [...EVERY, 'stat', 'fstat', 'fdatasyncSync']],
-  ['ENOSPC', ['open', 'write', 'fdatasync', 'rename']],
-  ['short', ['write']],
-])(
-  'an operation that fails with %s, each in turn: no row is lost and none doubled',
-  async (failure, names) => {
+test.each(STEPS)(
+  '%s: whichever operation fails, no row is lost and none doubled',
+  async (...step) => {
     const prepared = await leftBehind(4)
-    const soundMemory = prepared.memory.clone()
-    const sound = new FailingFiles(soundMemory)
-    await tidyUp({ ...prepared, memory: soundMemory }, sound)
-    for (const name of names) expect(sound.names).toContain(name)
-    for (const [failAt, name] of sound.names.entries()) {
-      if (!names.includes(name)) continue
-      const memory = prepared.memory.clone()
-      const failing = new FailingFiles(memory)
-      failing.failAt = failAt
-      failing.failure = failure
-      await tidyUp({ ...prepared, memory }, failing)
-      expect(failing.lastFailed).toBe(name)
-      const left = memory.list(prepared.path).filter((file) => file !== 'dict')
-      expect(left, `failure at ${failAt}`).toEqual(['roll.000000-000003'])
-      expect(memory.openCount, `descriptors left open by a failure at ${failAt}`).toBe(0)
+    const { memory: before, path } = prepared
+    const sound = new FolderKeeper(path, { files: before, isOwner: false })
+    for (const [name, earlier] of STEPS) {
+      if (name === step[0]) break
+      await earlier(sound)
+      sound.removeLeftovers()
     }
+    const memory = before.clone()
+    const counting = new FailingFiles(memory)
+    await keep(prepared, memory, counting, step)
+    for (const [failAt, name] of counting.names.entries()) {
+      for (const [failure, names] of CODES) {
+        if (!names.includes(name)) continue
+        const files = before.clone()
+        const failing = new FailingFiles(files)
+        Object.assign(failing, { failAt, failure })
+        await keep(prepared, files, failing, step)
+        expect(failing.lastFailed).toBe(name)
+      }
+    }
+    expect(counting.names).toEqual(
+      expect.arrayContaining(['open', 'read', 'write', 'fdatasync', 'rename']),
+    )
   },
 )
 
