@@ -305,5 +305,11 @@ export class WriterHost extends WriterRemote {
 /** What the thread reads of the environment; nothing else of it is its business. */
 function environmentOfThread(): NodeJS.ProcessEnv {
   const names = ['KRONICLER_WASM', 'KRONICLER_RETENTION_AGE', 'KRONICLER_RETENTION_SIZE']
-  return Object.fromEntries(names.map((name) => [name, process.env[name]]))
+  // a value that is not there would arrive as the text "undefined"
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const value = process.env[name]
+      return value === undefined ? [] : [[name, value]]
+    }),
+  )
 }

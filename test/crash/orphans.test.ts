@@ -11,7 +11,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { compactDatabase, DatabaseWriter, openDatabase, type Database } from '../../src/database.ts'
+import { nodeFiles } from '../../src/database/file.ts'
 import { isWriterFolder } from '../../src/database/format/directory.ts'
+import { rolledUp } from '../support/stored-rows.ts'
 
 const LOCKS = /^LOCK/
 let root: string
@@ -100,6 +102,27 @@ test('two processes tidy up after three that were killed, while somebody reads',
   const reopened = await openDatabase(directory)
   expect(await answers(reopened)).toEqual(before)
   await reopened.close()
+})
+
+test('the background thread of a program seals what another one has left, and lets expire what is asked for', async () => {
+  const directory = join(root, 'thread')
+  const acknowledged = await writeAndDie(directory, 100_000)
+  const program = fileURLToPath(new URL('fixtures/live-for-a-while.mjs', import.meta.url))
+  const child = spawn(process.execPath, [program, directory], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, KRONICLER_RETENTION_AGE: '20000d' },
+  })
+  let output = ''
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()))
+  await once(child, 'close')
+  expect(output).toBe('stored 1\n')
+  const [left] = writersIn(directory).filter((name) => !name.includes(`-${child.pid}-`))
+  const files = readdirSync(join(directory, left!))
+  expect(files.filter((name) => /^(LOCK|wal)/.test(name))).toEqual([])
+  // its rows are of the year 1970
+  expect(files.filter((name) => name.startsWith('roll.'))).toEqual(['roll.000000-000000'])
+  const rows = rolledUp(nodeFiles, join(directory, left!)).map(({ total }) => total.calls)
+  expect(rows.reduce((sum, calls) => sum + calls, 0)).toBeGreaterThanOrEqual(acknowledged)
 })
 
 test('a live writer keeps its folder, and what it has written is left to it', async () => {
