@@ -130,8 +130,9 @@ async function measureSet(
       if (ask === undefined) notMeasured[`${loaded.who}/${question}`] = 'it is not asked that here'
       else contenders.push({ who: loaded.who, ask })
     }
-    progress(named(question))
-    rows.push(...(await takeTurns(named(question), contenders, seconds * 1000)))
+    const measured = await takeTurns(named(question), contenders, seconds * 1000)
+    progress(measured.map(({ name, value }) => `${name} ${value.toPrecision(3)} ms`).join(', '))
+    rows.push(...measured)
   }
   if (set.name === 'A') {
     for (const loaded of databases) rows.push(...(await measureCold(loaded, set, named)))

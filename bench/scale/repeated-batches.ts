@@ -10,15 +10,19 @@ const MAX_DISTINCT_ROWS = 200e6
 const PART_ROWS = 2 ** 25
 
 /** Batches are used again: nobody may keep or change them. Arrays may be longer than `count`. */
-export function* repeatedBatches(set: DataSet, rows: number): Generator<RowColumns> {
-  if (rows <= MAX_DISTINCT_ROWS) {
+export function* repeatedBatches(
+  set: DataSet,
+  rows: number,
+  { maxDistinctRows = MAX_DISTINCT_ROWS, partRows = PART_ROWS } = {},
+): Generator<RowColumns> {
+  if (rows <= maxDistinctRows) {
     yield* set.batches(rows)
     return
   }
-  const parts = Math.ceil(rows / PART_ROWS)
+  const parts = Math.ceil(rows / partRows)
   const partUs = DAY_US / parts
   const kept: RowColumns[] = []
-  for (const batch of set.batches(PART_ROWS)) {
+  for (const batch of set.batches(partRows)) {
     const { startsUs } = batch
     for (let i = 0; i < startsUs.length; i++) {
       startsUs[i] = DAY_START_US + Math.floor((startsUs[i]! - DAY_START_US) / parts)
@@ -28,7 +32,7 @@ export function* repeatedBatches(set: DataSet, rows: number): Generator<RowColum
   }
   for (let part = 1; part < parts; part++) {
     const shiftUs = Math.floor(part * partUs) - Math.floor((part - 1) * partUs)
-    let left = rows - part * PART_ROWS
+    let left = rows - part * partRows
     for (const batch of kept) {
       const { startsUs } = batch
       for (let i = 0; i < startsUs.length; i++) startsUs[i]! += shiftUs
