@@ -8,6 +8,7 @@
  */
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { compactDatabase } from 'kronicler/database'
 import { dataSet, type DataSet } from './datasets.ts'
 import { entropyBytesPerRow } from './entropy.ts'
 import { progress, shortCount } from './harness/report.ts'
@@ -53,10 +54,16 @@ async function measureSet(
       add(store.who, sizeOnDisk(path))
       if (store === duckdbStore) await addRewritten(path, add)
       if (store !== kroniclerStore) return
-      await store.prepare?.(path)
+      await compactDatabase(path)
       add('kronicler-merged', sizeOnDisk(path))
     })
   }
+  if (skip.includes(kroniclerStore.who)) return rows
+  await inFolder(folder, async (path) => {
+    await fill(kroniclerStore, path, set, count)
+    await compactDatabase(path, { dense: true })
+    add('kronicler-dense', sizeOnDisk(path))
+  })
   return rows
 }
 

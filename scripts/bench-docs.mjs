@@ -204,8 +204,8 @@ is a call of \`insert\` for each row.`,
     text: `Bytes a row takes: all files of a closed database. \`limit\` is the entropy of the process that draws the
 rows, computed from its own probabilities: no lossless format is smaller on average (for C it is not known, as starts depend
 on each other). Parquet is written by DuckDB with zstd. \`-sorted\` files were rewritten, sorted by function and start,
-after the fact, and \`kronicler-merged\` is after merging its segments, which long-running programs do in the background. SQLite
-is without indexes.`,
+after the fact, and \`kronicler-merged\` is after merging its segments, which long-running programs do in the background;
+\`kronicler-dense\` is merged with \`dense\`, which is slower to scan. SQLite is without indexes.`,
     tables: [pivot({ corner: 'B/row', lines: 'what', cell: plain, best: Math.min })],
   },
   {
