@@ -9,6 +9,7 @@
 import { mkdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { compactDatabase } from 'kronicler/database'
+import { attributeRows } from './attribute-storage.ts'
 import { dataSet, type DataSet } from './datasets.ts'
 import { entropyBytesPerRow } from './entropy.ts'
 import { progress, shortCount } from './harness/report.ts'
@@ -30,6 +31,7 @@ export const storageSuite: Suite = {
         rows.push(...(await measureSet(dataSet(name), count, options)))
       }
     }
+    if (options.sets === undefined) rows.push(...(await attributeRows(options)))
     return { rows: withRatios(rows, 'kronicler') }
   },
 }
