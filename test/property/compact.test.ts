@@ -5,11 +5,13 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { openDatabase } from '../../src/database.ts'
 import { compactDatabase } from '../../src/database/compact.ts'
+import { Caretaker } from '../../src/database/caretaker.ts'
 import { DirectoryWriter } from '../../src/database/directory-writer.ts'
 import { encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { parseSegmentFileName } from '../../src/database/format/directory.ts'
 import { MAX_START_US } from '../../src/database/format/rows.ts'
 import { loadKernels } from '../../src/database/kernels/kernels.ts'
+import { Pace } from '../../src/database/pace.ts'
 import { clustered, idRows, toColumns } from '../support/arbitrary-rows.ts'
 import { readFolder, type IdRow } from '../support/read-folder.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
@@ -96,4 +98,50 @@ test('thousands of functions with a few rows each, in many segments', async () =
   await compactDatabase(dirname(folder))
   expect(segments(folder)).toEqual(['seg.000000-000009'])
   expect(readFolder(folder)).toEqual(clustered(all))
+})
+
+test('what expires is in every answer about calls as it was, at the resolution of an hour', async () => {
+  const hourUs = 3_600_000_000
+  const firstUs = 1_700_000_000_000_000 - (1_700_000_000_000_000 % hourUs)
+  const row = (i: number): IdRow => {
+    const startUs = firstUs + ((i * 7919) % 30_000) * 1_000_000
+    const plain: IdRow = [i % 5, startUs, (i * i) % 10_000_019, i % 40 === 0 ? 2 : 0]
+    if (i % 3 === 0)
+      plain[4] = {
+        context: 0,
+        childrenNs: plain[2] >> 1,
+        weight: 1 + (i % 2),
+        attributes: undefined,
+      }
+    return plain
+  }
+  const all = Array.from({ length: 12_000 }, (_, i) => row(i))
+  const folder = await write(
+    Array.from({ length: 6 }, (_, i) => all.slice(2000 * i, 2000 * (i + 1))),
+  )
+  const root = dirname(folder)
+  const ask = async () => {
+    const database = await openDatabase(root)
+    const from = (firstUs + hourUs) / 1000
+    const to = (firstUs + 3 * hourUs) / 1000
+    const answers = {
+      all: await database.functions({ quantiles: [0.01, 0.5, 0.95] }),
+      hours: await database.stats({ from, to }),
+      count: await database.count(),
+    }
+    await database.close()
+    return answers
+  }
+  const before = await ask()
+  expect(before.count).toBeGreaterThan(12_000)
+  const caretaker = new Caretaker(
+    root,
+    (fault) => {
+      throw fault
+    },
+    { retention: { maxAgeMs: 1 } },
+  )
+  await caretaker.tend(undefined, new Pace())
+  expect(segments(folder)).toEqual([])
+  expect(rounded(await ask())).toEqual(rounded(before))
 })
