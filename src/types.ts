@@ -34,14 +34,14 @@ export interface FunctionsQuery extends TimeRange {
 
 export interface StatsQuery extends FunctionsQuery, ScanOptions {
   function?: FunctionChoice | undefined // default: all calls of all functions together
-  exact?: boolean | undefined // quantiles from the rows instead of the histogram (default false)
+  exact?: boolean | undefined // quantiles from the rows instead of the histogram, unless some have expired (default false)
 }
 
 export interface QuantileQuery extends TimeRange, ScanOptions {
   function?: FunctionChoice | undefined // default: all functions
   quantile: number // in [0, 1]
   confidence?: number | undefined // above 0 and below 1 (default 0.95)
-  exact?: boolean | undefined // from the rows instead of the histogram (default false)
+  exact?: boolean | undefined // from the rows instead of the histogram, unless some have expired (default false)
 }
 
 export interface SlowestQuery extends TimeRange {

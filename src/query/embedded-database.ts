@@ -53,7 +53,7 @@ import {
 } from './options.ts'
 import { QuantilePlan } from './quantile-plan.ts'
 import type { SampledDistribution } from './quantiles.ts'
-import { addFunction, countFunction } from './range-scan.ts'
+import { addFunction, countFunction, forEachRollUp } from './range-scan.ts'
 import { groupsInRange } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'
 import { locateRow, parseRowId, type RowId } from './row-ids.ts'
@@ -119,7 +119,7 @@ export class EmbeddedDatabase implements Database {
       const functionNumbers = this.#functionNumbers(names)
       const total = this.#total(functionNumbers, range)
       const stats = total.toStats(plan, range)
-      if (!exact || total.calls === 0) return stats
+      if (!exact || total.calls === 0 || this.#haveExpired(functionNumbers, range)) return stats
       const scan = this.#rowScan(functionNumbers, range, query)
       return exactShape(scan, copyOf(total.distribution()), plan).then((shape) => ({
         ...stats,
@@ -145,7 +145,9 @@ export class EmbeddedDatabase implements Database {
       const functionNumbers = this.#functionNumbers(names)
       const total = this.#total(functionNumbers, range)
       if (total.calls === 0) return plan.ofNothing()[0]!
-      if (!exact) return plan.read(total.distribution()).quantiles[0]!
+      if (!exact || this.#haveExpired(functionNumbers, range)) {
+        return plan.read(total.distribution()).quantiles[0]!
+      }
       const scan = this.#rowScan(functionNumbers, range, query)
       return (await exactQuantiles(scan, copyOf(total.distribution()), plan))[0]!
     })
@@ -350,6 +352,17 @@ export class EmbeddedDatabase implements Database {
       addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
     }
     return this.#accumulator
+  }
+
+  /** Whether rows of the range are gone, so that only the histograms know of all calls. */
+  #haveExpired(functionNumbers: readonly number[], range: RangeUs): boolean {
+    let expired = false
+    for (const functionNumber of functionNumbers) {
+      forEachRollUp(this.#snapshot, functionNumber, range, () => {
+        expired = true
+      })
+    }
+    return expired
   }
 
   #rowScan(functionNumbers: readonly number[], range: RangeUs, options: ScanOptions): RowScan {

@@ -76,11 +76,13 @@ export function rowIdsOf(
   const ids = new Array<string>(references.length)
   for (const [functionName, positions] of groupByFunction(references)) {
     const ranks = ranksOf(snapshot, functionName, references, positions, peers)
+    let prefix = '' // of the row before: most rows of a function have the same
+    let last: RowReference | undefined
     positions.forEach((position, i) => {
-      const { chunk, source, startUs } = references[position]!
-      const folder = basename(snapshot.ownerOf(source).path)
-      const prefix = `${folder}:${source.functionIds[chunk]!}:${source.weights[chunk]!}`
-      ids[position] = `${prefix}:${startUs}:${ranks[i]!}`
+      const row = references[position]!
+      if (row.source !== last?.source || row.chunk !== last.chunk) prefix = prefixOf(snapshot, row)
+      last = row
+      ids[position] = `${prefix}:${row.startUs}:${ranks[i]!}`
     })
   }
   return ids
@@ -113,6 +115,11 @@ export function locateRow(snapshot: Snapshot, id: RowId): RowReference | undefin
   return undefined
 }
 
+function prefixOf(snapshot: Snapshot, { chunk, source }: RowReference): string {
+  const folder = basename(snapshot.ownerOf(source).path)
+  return `${folder}:${source.functionIds[chunk]!}:${source.weights[chunk]!}`
+}
+
 function groupByFunction(references: readonly RowReference[]): Map<string, number[]> {
   const groups = new Map<string, number[]>()
   references.forEach(({ functionName }, position) => {
@@ -132,24 +139,25 @@ function ranksOf(
   peers: Peers,
 ): Float64Array {
   const ranks = new Float64Array(positions.length)
-  const byStart = positions
-    .map((position, i) => ({ i, ...references[position]! }))
-    .sort((a, b) => a.startUs - b.startUs)
-  const startsUs = Float64Array.from(byStart, ({ startUs }) => startUs)
+  const order = Uint32Array.from(positions.keys()).sort(
+    (a, b) => references[positions[a]!]!.startUs - references[positions[b]!]!.startUs,
+  )
+  const startsUs = Float64Array.from(order, (i) => references[positions[i]!]!.startUs)
   peers(functionName, (source, group) => {
     const fromUs = source.groupFirstUs(group)
     const lastUs = source.groupLastUs(group)
     let counted: { startUs: number; spans: ChunkSpan[] } | undefined
-    for (let at = lowerBound(startsUs, startsUs.length, fromUs); at < byStart.length; at++) {
-      const row = byStart[at]!
+    for (let at = lowerBound(startsUs, startsUs.length, fromUs); at < order.length; at++) {
+      const i = order[at]!
+      const row = references[positions[i]!]!
       if (row.startUs > lastUs) break
       if (!standsBefore(snapshot, source, group, row)) continue
       if (counted?.startUs !== row.startUs) {
         counted = { startUs: row.startUs, spans: spansStarting(source, group, row.startUs) }
       }
       for (const { chunk, end, first } of counted.spans) {
-        if (source !== row.source || chunk < row.chunk) ranks[row.i]! += end - first
-        else if (chunk === row.chunk) ranks[row.i]! += row.row - first
+        if (source !== row.source || chunk < row.chunk) ranks[i]! += end - first
+        else if (chunk === row.chunk) ranks[i]! += row.row - first
       }
     }
   })

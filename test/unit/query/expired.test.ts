@@ -173,3 +173,22 @@ test('no question about rows meets them', async () => {
   expect(rows).toBe(720)
   await database.close()
 })
+
+test('exact quantiles are those of the histogram where rows have expired', async () => {
+  expire(0, 3)
+  removeSegments(0, 3)
+  const database = await openDatabase(directory)
+  for (const question of [{}, { to: at(6) }, { function: 'f', from: at(2) }]) {
+    expect(await database.stats({ ...question, exact: true })).toEqual(
+      await database.stats(question),
+    )
+    const one = { ...question, quantile: 0.9 }
+    expect(await database.quantile({ ...one, exact: true })).toEqual(await database.quantile(one))
+  }
+  const stored = { function: 'f', from: at(4) }
+  const stats = await database.stats({ ...stored, quantiles: [0.5], exact: true })
+  expect(stats.quantileRelativeError).toBe(0)
+  // minutes 240 to 599, of which 419 and 420 are in the middle
+  expect(stats.quantiles[0]!.durationNs).toBe((durationOf(419, 0) + durationOf(420, 0)) / 2)
+  await database.close()
+})
