@@ -11,6 +11,7 @@ import { addCountCommand } from './commands/count.ts'
 import { addExportCommand } from './commands/export.ts'
 import { addFunctionsCommand } from './commands/functions.ts'
 import { addHistogramCommand } from './commands/histogram.ts'
+import { addRepairCommand } from './commands/repair.ts'
 import { addSeriesCommand } from './commands/series.ts'
 import { addSlowestCommand } from './commands/slowest.ts'
 import { addStatsCommand } from './commands/stats.ts'
@@ -35,6 +36,7 @@ const COMMANDS = [
   addExportCommand,
   addControlCommand,
   addVerifyCommand,
+  addRepairCommand,
 ]
 
 /**

@@ -36,6 +36,14 @@ export class NamesUsed {
     if (!this.#errorTypes.has(type)) this.#errorTypes.set(type, { path, offset })
   }
 
+  /** Ids without a name. */
+  missingIds({ errorTypes, functions }: Names): { functions: number[]; errorTypes: number[] } {
+    return {
+      functions: [...this.#functions.keys()].filter((id) => !functions.has(id)),
+      errorTypes: [...this.#errorTypes.keys()].filter((id) => !errorTypes.has(id)),
+    }
+  }
+
   /** One fault for every id without a name. */
   missingFrom({ errorTypes, functions }: Names): CorruptionError[] {
     const missing = (used: Map<number, Use>, names: ReadonlyMap<number, string>, what: string) =>

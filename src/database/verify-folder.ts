@@ -17,6 +17,7 @@ import {
   decodeLock,
   DICTIONARY_FILE,
   LOCK_FILE,
+  parseRollUpFileName,
   segmentFileName,
   walFileName,
   type SequenceInterval,
@@ -26,6 +27,7 @@ import { SlotSequences } from './format/slot-sequences.ts'
 import { NamesUsed } from './names-used.ts'
 import type { Pacer } from './pacer.ts'
 import type { ReaderContext } from './reader-context.ts'
+import { RollUpReader } from './roll-up-reader.ts'
 import { verifyLog, type VerifiedRows } from './verify-log.ts'
 import { verifySegment } from './verify-segment.ts'
 import { livenessOf, type Liveness } from './writer-liveness.ts'
@@ -45,11 +47,18 @@ export interface VerifyTools {
 export interface VerifiedFolder {
   files: number
   rows: number
+  contents: VerifiedFile[] // segments and logs in order, without what others cover
+  missingNames: { functions: number[]; errorTypes: number[] } // ids that rows use
 }
 
-/** Segments and logs that hold rows, in order, each with what was found in it. */
+/** A segment or a log. */
 interface RowsFile extends SequenceInterval {
   name: string
+}
+
+export interface VerifiedFile extends RowsFile {
+  firstRow: number | undefined // arrival number of its first row; undefined: not known
+  endRow: number
 }
 
 /** @throws the file system's error, but for those of single files, which are faults */
@@ -72,14 +81,23 @@ class FolderCheck {
 
   async run(): Promise<VerifiedFolder> {
     const listing = await this.#checkRowsFiles()
-    if (listing === undefined) return { files: 0, rows: 0 } // the folder was removed
+    if (listing === undefined) {
+      // the folder was removed
+      return { files: 0, rows: 0, contents: [], missingNames: { functions: [], errorTypes: [] } }
+    }
+    this.#checkRollUps()
     this.#checkContinuity(listing)
     this.#checkCounters()
-    this.#checkNames(this.#checkLock() === 'dead')
+    const missingNames = this.#checkNames(this.#checkLock() === 'dead')
     this.#tools.context.faults.flush()
     let rows = 0
-    for (const { name } of rowsFilesOf(listing)) rows += this.#checked.get(name)?.rows ?? 0
-    return { files: this.#files, rows }
+    const contents: VerifiedFile[] = []
+    for (const file of rowsFilesOf(listing).sort((a, b) => a.low - b.low)) {
+      const found = this.#checked.get(file.name)
+      rows += found?.rows ?? 0
+      contents.push({ ...file, firstRow: found?.firstRow, endRow: found?.endRow ?? 0 })
+    }
+    return { files: this.#files, rows, contents, missingNames }
   }
 
   /** @returns the last listing, all of whose files have been read but for those that are newer than the first */
@@ -182,6 +200,31 @@ class FolderCheck {
     this.#report(path, 0, `no file holds the rows of log ${sequence}`)
   }
 
+  /** Roll-ups that are gone by now were superseded by others. */
+  #checkRollUps(): void {
+    const { context, pacer } = this.#tools
+    for (const name of context.files.readdir(this.#path)) {
+      const interval = parseRollUpFileName(name)
+      if (interval === undefined) continue
+      const path = join(this.#path, name)
+      this.#checkSmallFile(path, () => {
+        const { sizeBytes } = context.files.stat(path)
+        const rollUp = new RollUpReader(context, path, interval)
+        pacer.add(sizeBytes)
+        this.#files++
+        let rows = 0
+        for (let chunk = 0; chunk < rollUp.chunkCount; chunk++) {
+          rows += rollUp.rowCounts[chunk]!
+          this.#names.useFunction(rollUp.functionIds[chunk]!, path, 0)
+        }
+        rollUp.close()
+        if (rows !== rollUp.header.rowCount) {
+          this.#report(path, 16, `it holds ${rows} rows, its header says ${rollUp.header.rowCount}`)
+        }
+      })
+    }
+  }
+
   #checkCounters(): void {
     const { context, pacer } = this.#tools
     const path = join(this.#path, COUNTERS_FILE)
@@ -201,7 +244,7 @@ class FolderCheck {
   }
 
   /** @param final nobody writes the dictionary any more */
-  #checkNames(final: boolean): void {
+  #checkNames(final: boolean): VerifiedFolder['missingNames'] {
     const { context, pacer } = this.#tools
     const path = join(this.#path, DICTIONARY_FILE)
     const dictionary = new DictionaryReader(context, path)
@@ -215,6 +258,7 @@ class FolderCheck {
       dictionary.close()
     }
     for (const fault of this.#names.missingFrom(dictionary)) context.faults.add(fault)
+    return this.#names.missingIds(dictionary)
   }
 
   /** @returns whether the writer is still there; 'dead' if it has closed its folder */

@@ -92,7 +92,7 @@ function checkOptions(directory: unknown, options: VerifyOptions): void {
   }
 }
 
-function listRoot(files: FileLayer, directory: string): string[] {
+export function listRoot(files: FileLayer, directory: string): string[] {
   let names: string[]
   try {
     names = files.readdir(directory)
@@ -109,7 +109,7 @@ function listRoot(files: FileLayer, directory: string): string[] {
 }
 
 /** Bytes that there are to read; what goes while it is counted has another name. */
-function sizeOf(files: FileLayer, directory: string, names: readonly string[]): number {
+export function sizeOf(files: FileLayer, directory: string, names: readonly string[]): number {
   const size = (path: string): number => {
     try {
       const status = files.stat(path)

@@ -9,15 +9,16 @@ import { randomFrom } from './random-calls.ts'
 
 const START_MS = Date.UTC(2025, 0, 1)
 
-export async function fillDatabase(directory: string): Promise<void> {
-  const closed = DatabaseWriter.open(directory, { segmentRows: 40_000, sync: 'never' })
-  insert(closed, 42_000, 1) // groups of several chunks, and chunks without a histogram
+/** @param size rows of its largest segment */
+export async function fillDatabase(directory: string, size = 40_000): Promise<void> {
+  const closed = DatabaseWriter.open(directory, { segmentRows: size, sync: 'never' })
+  insert(closed, size + size / 20, 1) // groups of several chunks, and chunks without a histogram
   await closed.close()
-  const crashed = DatabaseWriter.open(directory, { segmentRows: 5000, sync: 'never' })
-  insert(crashed, 5000, 2, true)
+  const crashed = DatabaseWriter.open(directory, { segmentRows: size / 8, sync: 'never' })
+  insert(crashed, size / 8, 2, true)
   crashed.flush()
   await crashed.sealed()
-  insert(crashed, 2000, 3, true)
+  insert(crashed, size / 20, 3, true)
   crashed.flush()
   unlinkSync(join(crashed.path, 'LOCK'))
   leaveLogs(directory)

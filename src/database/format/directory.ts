@@ -23,6 +23,8 @@ export const LOCK_FILE = 'LOCK'
 export const DICTIONARY_FILE = 'dict'
 export const COUNTERS_FILE = 'counters'
 export const TEMPORARY_SUFFIX = '.tmp'
+/** Damaged files that were set aside; nobody reads them. */
+export const DAMAGED_FOLDER = 'damaged'
 
 /** The process that writes a folder. */
 export interface WriterIdentity {
