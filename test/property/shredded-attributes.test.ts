@@ -162,6 +162,7 @@ describe('texts come back byte by byte', () => {
     ['large values', 200, (row) => ({ row, large: large.slice(row) })],
     ['wide numbers', 300, (row) => ({ n: row * 2 ** 40, m: -row * 1e11, o: 1e14 + row / 10 })],
     ['no keys', 500, () => ({})],
+    ['almost hexadecimal digits', 50, (row) => ({ id: row === 0 ? 'x0000000' : (row * 77_777_777).toString(16).padStart(8, '0') })], // prettier-ignore
   ])('%s', (_, rowCount, attributesOf) => {
     const rows = Array.from({ length: rowCount }, (_, row) => [row, attributesOf(row)] as const)
       .filter(([, attributes]) => attributes !== undefined)
@@ -176,6 +177,17 @@ describe('texts come back byte by byte', () => {
         expect(found).toContain(row)
       }
     }
+  })
+
+  test('escaped in a way that is not needed, they are found all the same', () => {
+    const rows = Array.from({ length: 100 }, (_, row): [number, string] => [
+      row,
+      `{"n":"\\u0041-${row * 3}","id":"\\u0041${(row * 2 ** 20 + 2 ** 30).toString(16)}"}`,
+    ])
+    const attributes = open(encode(rows, 100), 100)
+    expectSame(attributes, rows, 100)
+    expect([...attributes.match('n', 'A-30')]).toEqual([10])
+    expect([...attributes.match('id', `A${(7 * 2 ** 20 + 2 ** 30).toString(16)}`)]).toEqual([7])
   })
 
   test('with either kind of kernels the same bytes', () => {
