@@ -65,6 +65,7 @@ export class DirectoryReader {
   #tails = new Map<number, Tail>() // by sequence, ascending
   readonly #damaged = new Set<string>() // segments and roll-ups that cannot be used
   #listedModifiedMs = NaN
+  #staleCount = 0 // of the open files, when the folder was listed
   #lockChecked = false
 
   constructor(context: ReaderContext, path: string) {
@@ -155,9 +156,10 @@ export class DirectoryReader {
 
   /** @returns false if the folder changed meanwhile and must be listed again */
   #refreshFiles(attempt: number): boolean {
-    const { files } = this.#context
+    const { files, openFiles } = this.#context
     const { modifiedMs } = files.stat(this.path)
-    if (modifiedMs === this.#listedModifiedMs) return true
+    const { staleCount } = openFiles
+    if (modifiedMs === this.#listedModifiedMs && staleCount === this.#staleCount) return true
     const listedMs = Date.now()
     const names = files.readdir(this.path)
     const isRecent = listedMs - modifiedMs < TICK_MS
@@ -175,6 +177,7 @@ export class DirectoryReader {
       throw error
     }
     this.#listedModifiedMs = isRecent ? NaN : modifiedMs
+    this.#staleCount = staleCount
     return true
   }
 
@@ -200,7 +203,7 @@ export class DirectoryReader {
   }
 
   /** Readers of all usable files of the listing, those that are open already among them. */
-  #openAll<Reader extends Closable>(
+  #openAll<Reader extends Closable & { isStale?: boolean }>(
     entries: readonly SegmentEntry[],
     known: ReadonlyMap<string, Reader>,
     Kind: ReaderOf<Reader>,
@@ -209,7 +212,8 @@ export class DirectoryReader {
     const readers = new Map<string, Reader>()
     for (const entry of entries) {
       if (this.#damaged.has(entry.name)) continue
-      const open = known.get(entry.name)
+      const before = known.get(entry.name)
+      const open = before?.isStale === true ? undefined : before
       const reader = open ?? this.#open(entry, Kind)
       if (reader === undefined) continue
       if (open === undefined) opened.push(reader)
@@ -288,17 +292,16 @@ export class DirectoryReader {
     rollUps: Map<string, RollUpReader>,
     tails: Map<number, Tail>,
   ): void {
-    for (const [name, segment] of this.#segments) {
-      if (!segments.has(name)) this.#context.retire(segment)
+    const count = segments.size + rollUps.size
+    let kept = 0
+    for (const [name, reader] of [...this.#segments, ...this.#rollUps]) {
+      if (segments.get(name) === reader || rollUps.get(name) === reader) kept++
+      else this.#context.retire(reader)
     }
-    for (const [name, rollUp] of this.#rollUps) {
-      if (!rollUps.has(name)) this.#context.retire(rollUp)
-    }
+    if (kept < count || kept < this.#segments.size + this.#rollUps.size) this.segmentsVersion++
     for (const [sequence, tail] of this.#tails) {
       if (!tails.has(sequence)) this.#retireTail(tail)
     }
-    const names = [...segments.keys(), ...rollUps.keys()].join()
-    if (names !== [...this.#segments.keys(), ...this.#rollUps.keys()].join()) this.segmentsVersion++
     this.#segments = segments
     this.#rollUps = rollUps
     this.#tails = tails

@@ -12,6 +12,7 @@ import type { FileBytes } from './format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from './format/pages.ts'
 import { PforReader } from './format/pfor-reader.ts'
 import type { Kernels } from './kernels/kernels.ts'
+import { OpenFiles } from './open-files.ts'
 import { SharedPages } from './shared-pages.ts'
 
 /** Holds files or memory until it is closed. */
@@ -26,6 +27,7 @@ export class ReaderContext {
   readonly pool: BufferPool
   readonly sharedPages: SharedPages
   readonly faults: FaultLog
+  readonly openFiles: OpenFiles
 
   // Decoded columns of the chunk that was loaded last, in the kernels' memory.
   readonly durations: number // u32[MAX_CHUNK_ROWS]
@@ -51,6 +53,7 @@ export class ReaderContext {
     kernels: Kernels,
     cacheSizeBytes: number | undefined,
     onFault: FaultListener | undefined,
+    openFileLimit?: number,
   ) {
     this.files = files
     this.kernels = kernels
@@ -58,6 +61,7 @@ export class ReaderContext {
     this.pool = new BufferPool(kernels, this.arena, cacheSizeBytes)
     this.sharedPages = new SharedPages(this.arena)
     this.faults = new FaultLog(onFault)
+    this.openFiles = new OpenFiles(files, openFileLimit)
     this.durations = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))
     this.gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))

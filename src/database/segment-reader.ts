@@ -56,6 +56,7 @@ import {
   decodeSegmentHeader,
   type SegmentHeader,
 } from './format/segment-header.ts'
+import type { OpenFile } from './open-files.ts'
 import { attempt, type ReaderContext } from './reader-context.ts'
 import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 
@@ -100,7 +101,7 @@ export class SegmentReader implements ChunkSource {
   readonly firstChunks: Uint32Array
 
   readonly #context: ReaderContext
-  readonly #descriptor: number
+  readonly #file: OpenFile
   readonly #directory: SegmentDirectory
   readonly #durations: PagedRegion
   readonly #starts: PagedRegion
@@ -119,9 +120,9 @@ export class SegmentReader implements ChunkSource {
   constructor(context: ReaderContext, path: string, interval: SequenceInterval) {
     this.path = path
     this.#context = context
-    this.#descriptor = context.files.open(path, 'r')
+    this.#file = context.openFiles.open(path)
     try {
-      const { sizeBytes } = context.files.fstat(this.#descriptor)
+      const { sizeBytes } = this.#file.status
       this.header = this.#readHeader(sizeBytes, interval)
       const footer = this.#readFooter(sizeBytes, this.header)
       const { offset, sizeBytes: directorySize } = footer.directory
@@ -149,7 +150,7 @@ export class SegmentReader implements ChunkSource {
       this.firstChunks = firstChunksOf(directory.functionIds, this.weights)
       this.groupCount = this.firstChunks.length - 1
     } catch (error) {
-      context.files.close(this.#descriptor)
+      context.openFiles.close(this.#file)
       throw error
     }
     const { detailsExtents, durationExtents, errorExtents, histogramExtents, startExtents } =
@@ -162,6 +163,11 @@ export class SegmentReader implements ChunkSource {
     this.#firstChunkKey = context.takeKeys(this.chunkCount)
     this.#totalOfGroup = this.#numberTotals()
     this.#totals = this.#addUpGroups()
+  }
+
+  /** Whether the file cannot be read any more, because its name is gone or that of another. */
+  get isStale(): boolean {
+    return this.#file.isStale
   }
 
   /** What the file says of its chunks and where their pages stand. */
@@ -342,12 +348,12 @@ export class SegmentReader implements ChunkSource {
   }
 
   close(): void {
-    const { files, pool } = this.#context
+    const { openFiles, pool } = this.#context
     const regions = [this.#durations, this.#starts, this.#errors, this.#histograms, this.#details]
     for (const { extents, firstKey } of regions) {
       for (let extent = 0; extent < extents.count; extent++) pool.delete(firstKey + extent)
     }
-    files.close(this.#descriptor)
+    openFiles.close(this.#file)
   }
 
   #readHeader(sizeBytes: number, interval: SequenceInterval): SegmentHeader {
@@ -372,7 +378,8 @@ export class SegmentReader implements ChunkSource {
   }
 
   #read(offset: number, sizeBytes: number): FileBytes {
-    return this.#context.read(this.#descriptor, this.path, offset, sizeBytes)
+    const descriptor = this.#context.openFiles.descriptorOf(this.#file)
+    return this.#context.read(descriptor, this.path, offset, sizeBytes)
   }
 
   #paged(extents: Extents): PagedRegion {
@@ -586,9 +593,10 @@ export class SegmentReader implements ChunkSource {
   }
 
   #readExtent(extents: Extents, extent: number, pointer: number, sizeBytes: number): void {
-    const { files, kernels } = this.#context
+    const { files, kernels, openFiles } = this.#context
     const offset = extents.offsets[extent]!
-    const count = readAt(files, this.#descriptor, kernels.u8, pointer, sizeBytes, offset)
+    const descriptor = openFiles.descriptorOf(this.#file)
+    const count = readAt(files, descriptor, kernels.u8, pointer, sizeBytes, offset)
     if (count !== sizeBytes) {
       throw new CorruptionError(this.path, offset + count, 'the file ends inside a page')
     }

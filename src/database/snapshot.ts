@@ -27,6 +27,7 @@ export interface SnapshotOptions {
   cacheSizeBytes?: number | undefined
   files?: FileLayer | undefined
   kernels?: Kernels | undefined
+  openFileLimit?: number | undefined // segments whose files are open at a time (default 256)
 }
 
 /** See directory-reader.ts. */
@@ -73,6 +74,7 @@ export class Snapshot {
       options.kernels ?? loadKernels(),
       cacheSizeBytes,
       onFault,
+      options.openFileLimit,
     )
     const takeKeys = (count: number) => this.context.takeKeys(count)
     this.#segments = new FunctionIndex(takeKeys)

@@ -4,6 +4,7 @@
  * answers from that; short ones at once, those that may take long while the event loop goes on.
  */
 import type { PoolStats } from '../database/buffer-pool.ts'
+import { StaleFileError } from '../database/open-files.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
 import { checkOptionNames } from '../internal/check-options.ts'
@@ -64,6 +65,8 @@ import { parseStepUs } from './step.ts'
 import { latestCalls } from './tail.ts'
 import { resolveRange, type RangeUs } from './time.ts'
 
+/** Files would have to come and go all the time for a question to be asked so often. */
+const MAX_ATTEMPTS = 20
 const RANGE_OPTIONS = ['from', 'to'] as const
 const SCAN_OPTIONS = ['signal', 'onProgress'] as const
 
@@ -401,30 +404,51 @@ export class EmbeddedDatabase implements Database {
     afterId: RowId | undefined,
     question: Omit<CallsQuestion, 'functionNumbers' | 'after'>,
   ): AsyncGenerator<CallRow, void, undefined> {
-    const release = this.#snapshot.context.hold()
-    try {
-      this.#snapshot.refresh()
-      const functionNumbers = this.#functionNumbers(names)
-      const after = afterId && this.#locate(afterId)
-      if (afterId !== undefined && after === undefined) {
-        const message = 'the row after which to go on is no longer stored'
-        throw new KroniclerError('KRONICLER_NOT_FOUND', message)
+    let begin = afterId
+    let { limit } = question
+    for (let attempts = 1; ; attempts++) {
+      const release = this.#snapshot.context.hold()
+      try {
+        this.#snapshot.refresh()
+        const functionNumbers = this.#functionNumbers(names)
+        const after = begin && this.#locate(begin)
+        if (begin !== undefined && after === undefined) {
+          const message = 'the row after which to go on is no longer stored'
+          throw new KroniclerError('KRONICLER_NOT_FOUND', message)
+        }
+        const rest = { ...question, limit, functionNumbers, after }
+        for await (const row of iterateCalls(this.#snapshot, rest)) {
+          yield row
+          limit--
+          if (row.id !== undefined) begin = parseRowId(row.id, 'after')
+        }
+        return
+      } catch (error) {
+        if (!mayAskAgain(error, attempts)) throw error
+      } finally {
+        release()
       }
-      yield* iterateCalls(this.#snapshot, { ...question, functionNumbers, after })
-    } finally {
-      release()
     }
   }
 
   /** The answer to a question that may give way to others; what it looks at stays readable meanwhile. */
   async #hold<T>(answer: () => T | Promise<T>): Promise<T> {
-    const release = this.#snapshot.context.hold()
-    try {
-      return await answer()
-    } finally {
-      release()
+    for (let attempts = 1; ; attempts++) {
+      const release = this.#snapshot.context.hold()
+      try {
+        return await answer()
+      } catch (error) {
+        if (!mayAskAgain(error, attempts)) throw error
+      } finally {
+        release()
+      }
     }
   }
+}
+
+/** Whether files were merged or have expired under the question: then another look at the directory answers it. */
+function mayAskAgain(error: unknown, attempts: number): boolean {
+  return error instanceof StaleFileError && attempts < MAX_ATTEMPTS
 }
 
 /** The counts are those of an accumulator that others may use meanwhile. */
@@ -434,10 +458,13 @@ function copyOf(distribution: SampledDistribution): SampledDistribution {
 
 /** The answer as a promise, rejected with whatever `answer` throws. */
 function attempt<T>(answer: () => T): Promise<T> {
-  try {
-    return Promise.resolve(answer())
-  } catch (error) {
-    // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
-    return Promise.reject(error)
+  for (let attempts = 1; ; attempts++) {
+    try {
+      return Promise.resolve(answer())
+    } catch (error) {
+      if (mayAskAgain(error, attempts)) continue
+      // eslint-disable-next-line @typescript-eslint/prefer-promise-reject-errors -- passed on as it is
+      return Promise.reject(error)
+    }
   }
 }

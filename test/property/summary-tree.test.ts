@@ -79,6 +79,7 @@ async function compare(database: Database, expected: Database, range: object): P
 }
 
 function exactPart(stats: FunctionStats) {
-  const { selfMeanNs: _a, selfNs, standardDeviationNs: _b, standardErrorNs: _c, ...exact } = stats
+  const { meanInterval: _a, selfMeanNs: _b, selfNs, standardDeviationNs: _c, ...rest } = stats
+  const { standardErrorNs: _d, ...exact } = rest
   return { ...exact, selfNs: Math.round(selfNs / 1024) }
 }
