@@ -274,6 +274,7 @@ export class FolderKeeper {
   ): Promise<void> {
     const name = segmentFileName(segments[0]!.low, segments.at(-1)!.high)
     const kernels = loadKernels() // their memory goes when the merge is over
+    await pace.step()
     const inputs: MergeInput[] = []
     await this.#publish(name, async (descriptor) => {
       try {
@@ -286,6 +287,7 @@ export class FolderKeeper {
           await pace.step()
         }
         const writer = new SegmentWriter(kernels, this.#files)
+        await pace.step()
         await mergeSegments(inputs, writer, descriptor, pace, { dense, onRows })
       } finally {
         closeQuietly(inputs)
