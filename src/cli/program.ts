@@ -6,9 +6,11 @@ import { Command, CommanderError } from 'commander'
 import { KroniclerError } from '../errors.ts'
 import { PACKAGE_VERSION } from '../internal/version.ts'
 import { addCallsCommand } from './commands/calls.ts'
+import { addCompactCommand } from './commands/compact.ts'
 import { addControlCommand } from './commands/control.ts'
 import { addCountCommand } from './commands/count.ts'
 import { addExportCommand } from './commands/export.ts'
+import { addFetchCommand } from './commands/fetch.ts'
 import { addFunctionsCommand } from './commands/functions.ts'
 import { addHistogramCommand } from './commands/histogram.ts'
 import { addRepairCommand } from './commands/repair.ts'
@@ -32,11 +34,13 @@ const COMMANDS = [
   addSlowestCommand,
   addCallsCommand,
   addCountCommand,
+  addFetchCommand,
   addTailCommand,
   addExportCommand,
   addControlCommand,
   addVerifyCommand,
   addRepairCommand,
+  addCompactCommand,
 ]
 
 /**

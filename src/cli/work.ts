@@ -15,6 +15,7 @@ export interface Work {
   colors: Colors
   width: number
   print: (line: string) => void
+  progress: ProgressLine
   /** For the options of the work: ended by the user, and told on stderr. */
   options: { signal: AbortSignal; onProgress: (progress: FilesProgress) => void }
 }
@@ -40,6 +41,7 @@ export async function withDirectory(
         line.clear()
         context.stdout.write(`${text}\n`)
       },
+      progress: line,
       options: {
         signal,
         onProgress: ({ bytes, path, totalBytes }) => {

@@ -14,7 +14,14 @@ import {
   formatShare,
 } from '../format.ts'
 import { parseQuantiles } from '../options.ts'
-import { requireFunction, tellLeftOut, toJson, withDatabase, type Session } from '../session.ts'
+import {
+  requireFunction,
+  scanOptions,
+  tellLeftOut,
+  toJson,
+  withDatabase,
+  type Session,
+} from '../session.ts'
 import { padEnd, printable, truncate } from '../text.ts'
 import { emptyMessage } from './functions.ts'
 
@@ -24,6 +31,7 @@ const BAR_WIDTH = 30
 
 interface StatsOptions {
   quantiles: number[]
+  exact?: boolean
 }
 
 export function addStatsCommand(program: Command, context: CliContext): void {
@@ -40,6 +48,7 @@ export function addStatsCommand(program: Command, context: CliContext): void {
       parseQuantiles,
       QUANTILES,
     )
+    .option('--exact', 'quantiles from the rows instead of the histogram: takes longer')
     .addHelpText(
       'after',
       `
@@ -57,10 +66,16 @@ Examples:
 async function run(
   session: Session,
   name: string | undefined,
-  { quantiles }: StatsOptions,
+  { exact, quantiles }: StatsOptions,
 ): Promise<void> {
   if (name !== undefined) await requireFunction(session, name)
-  const stats = await session.database.stats({ ...session.range, function: name, quantiles })
+  const stats = await session.database.stats({
+    ...session.range,
+    function: name,
+    quantiles,
+    exact,
+    ...scanOptions(session),
+  })
   if (session.json) {
     session.print(toJson(name === undefined ? stats : { function: name, ...stats }))
     return
