@@ -172,7 +172,8 @@ describe('DatabaseWriter', () => {
     writer.insert({ ...plain, startMs: 7, depth: 3 })
     writer.flush()
     const base = { function: 'a', durationNs: 100, error: undefined, attributes: undefined }
-    const none = { ...base, parent: undefined, depth: 0, async: false, selfNs: 100, weight: 1 }
+    const id = expect.any(String) as string
+    const none = { ...base, id, parent: undefined, depth: 0, async: false, selfNs: 100, weight: 1 }
     const expected = [
       { ...none, startMs: 1 },
       { ...none, startMs: 2, parent: 'a', selfNs: 30, async: true, depth: 2047 },
