@@ -25,8 +25,8 @@ const HISTOGRAMS_AT = 8 * FIELDS * PAGE_GROUPS
 const HEADER_SIZE_BYTES = HISTOGRAMS_AT + 4 * PAGE_GROUPS
 const MAX_PAGE_SIZE_BYTES = HEADER_SIZE_BYTES + PAGE_GROUPS * SPARSE_HISTOGRAM_MAX_BYTES
 
-/** Nodes with fewer children are looked into: that costs no more than their summary. */
-const MIN_CHILDREN = 4
+/** A node with one child is looked into: its summary would be that of the child. */
+const MIN_CHILDREN = 2
 
 const EVERYTHING: RangeUs = { fromUs: -Infinity, toUs: Infinity }
 
