@@ -18,8 +18,10 @@ import {
   type Answers,
 } from './sample-database.ts'
 
-const FLIPS_PER_FILE = 50 // bit-flips.test.ts has more
-const CUTS_PER_FILE = 24
+const ROWS_SHARE = 0.2
+const FLIPS_PER_FILE = 30 // bit-flips.test.ts has more
+const CUTS_PER_FILE = 14
+const TIMEOUT_MS = 300_000
 
 let directory: string
 let files: string[]
@@ -28,7 +30,7 @@ let expectedText: string
 
 beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'kronicler-corruption-'))
-  files = await writeSampleDatabase(directory)
+  files = await writeSampleDatabase(directory, ROWS_SHARE)
   expected = await answersOf(openDatabaseOn(withDamage('', new Uint8Array()), directory))
   expectedText = JSON.stringify(expected)
 })
@@ -47,8 +49,8 @@ function* damages(path: string): Generator<Damage> {
   const sound = readFileSync(path)
   const random = randomFrom(sound.length)
   const positions = new Set<number>()
-  for (let byte = 0; byte < Math.min(64, sound.length); byte += 3) positions.add(byte)
-  for (let byte = Math.max(0, sound.length - 128); byte < sound.length; byte += 7)
+  for (let byte = 0; byte < Math.min(64, sound.length); byte += 5) positions.add(byte)
+  for (let byte = Math.max(0, sound.length - 128); byte < sound.length; byte += 11)
     positions.add(byte)
   while (positions.size < Math.min(FLIPS_PER_FILE, sound.length)) {
     positions.add(Math.floor(random() * sound.length))
@@ -76,9 +78,10 @@ const KINDS: [string, RegExp][] = [
   ['logs', /wal\.\d+$/],
   ['segments', /seg\.[\d-]+$/],
   ['counters', /counters$/],
+  ['roll-ups', /roll\.[\d-]+$/],
 ]
 
-describe.each(KINDS)('damaged %s', (_kind, pattern) => {
+describe.each(KINDS)('damaged %s', { timeout: TIMEOUT_MS }, (_kind, pattern) => {
   test('are found, or do not matter', async () => {
     let found = 0
     for (const path of files.filter((file) => pattern.test(file))) {

@@ -5,16 +5,27 @@ import { cpSync, existsSync, readdirSync, statSync, unlinkSync, utimesSync } fro
 import { basename, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect } from 'vitest'
-import { DatabaseWriter, type CallInput, type CallRow, type Database } from '../../src/database.ts'
+import {
+  compactDatabase,
+  DatabaseWriter,
+  type CallInput,
+  type CallRow,
+  type Database,
+} from '../../src/database.ts'
 import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import { nodeFiles } from '../../src/database/file.ts'
+import { FolderKeeper } from '../../src/database/folder-keeper.ts'
 import { KIND_FUNCTION, encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
+import { Pace } from '../../src/database/pace.ts'
 import { randomFrom } from '../support/random-calls.ts'
 
 const OLD_FORMAT = fileURLToPath(new URL('../golden/v1-details/db', import.meta.url))
 const START_MS = Date.UTC(2025, 0, 1)
 
 /**
+ * - merged: one segment of three logs, with dense durations
+ * - expired: the hourly totals of two segments, and a segment
  * - closed: segments of several chunks and of tiny ones
  * - left behind by a crash: a segment and two logs, whose rows have details, and counters
  * - left behind by a crash: two logs, of which the first is finished and not sealed
@@ -25,6 +36,19 @@ const START_MS = Date.UTC(2025, 0, 1)
  * @returns the paths of all files
  */
 export async function writeSampleDatabase(directory: string, share = 1): Promise<string[]> {
+  const merged = DatabaseWriter.open(directory, { segmentRows: 4000 * share })
+  fill(merged, 12_000 * share, 5, true)
+  await merged.close()
+  await compactDatabase(directory, { dense: true })
+  const expired = DatabaseWriter.open(directory, { segmentRows: 1000 * share })
+  fill(expired, 3000 * share, 6, true)
+  await expired.close()
+  const keeper = new FolderKeeper(expired.path, { files: nodeFiles, isOwner: false })
+  for (const run of keeper.segmentsBefore(Infinity)) {
+    await keeper.expire(run.slice(0, 2), new Pace(), (fault) => {
+      throw fault
+    })
+  }
   const closed = DatabaseWriter.open(directory, { segmentRows: 45_000 * share })
   fill(closed, 60_000 * share, 1)
   await closed.close()
@@ -42,6 +66,9 @@ export async function writeSampleDatabase(directory: string, share = 1): Promise
   living.flush()
   cpSync(OLD_FORMAT, directory, { recursive: true })
   const files = listFiles(directory)
+  for (const kind of [/seg\.000000-000002$/, /roll\.000000-000001$/, /counters$/]) {
+    expect(files.some((file) => kind.test(file))).toBe(true)
+  }
   const old = new Date(Date.now() - 60_000)
   for (const file of files) utimesSync(file, old, old)
   return files
