@@ -77,8 +77,6 @@ const KINDS: [string, RegExp][] = [
   ['names', /dict$/],
   ['logs', /wal\.\d+$/],
   ['segments', /seg\.[\d-]+$/],
-  ['counters', /counters$/],
-  ['roll-ups', /roll\.[\d-]+$/],
 ]
 
 describe.each(KINDS)('damaged %s', { timeout: TIMEOUT_MS }, (_kind, pattern) => {
