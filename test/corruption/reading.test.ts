@@ -77,6 +77,7 @@ const KINDS: [string, RegExp][] = [
   ['names', /dict$/],
   ['logs', /wal\.\d+$/],
   ['segments', /seg\.[\d-]+$/],
+  ['roll-ups', /roll\.[\d-]+$/],
 ]
 
 describe.each(KINDS)('damaged %s', { timeout: TIMEOUT_MS }, (_kind, pattern) => {

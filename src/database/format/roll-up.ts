@@ -45,7 +45,6 @@ import {
   readSafeU64,
   sealChecksum,
   tooNew,
-  torn,
   write64,
   type FileBytes,
 } from './file-bytes.ts'
@@ -214,7 +213,7 @@ export function encodeRollUpBlock(
 export function rollUpBlockSize(file: FileBytes, position: number): number {
   const { kernels } = file
   const left = file.sizeBytes - position
-  if (left < ROLL_UP_BLOCK_HEADER_SIZE_BYTES) throw torn(file, position, 'a block is cut off')
+  if (left < ROLL_UP_BLOCK_HEADER_SIZE_BYTES) throw corruption(file, position, 'a block is cut off')
   const at = file.pointer + position
   const sizeBytes = kernels.view.getUint32(at + 4, true)
   const isBlock =
@@ -222,7 +221,7 @@ export function rollUpBlockSize(file: FileBytes, position: number): number {
     sizeBytes >= ROLL_UP_BLOCK_HEADER_SIZE_BYTES + MIN_ENTRY_SIZE_BYTES &&
     sizeBytes <= MAX_ROLL_UP_BLOCK_SIZE_BYTES
   if (!isBlock) throw corruption(file, position, 'not a block of a roll-up')
-  if (sizeBytes > left) throw torn(file, position, 'a block is cut off')
+  if (sizeBytes > left) throw corruption(file, position, 'a block is cut off')
   if (!hasChecksum(kernels, at, sizeBytes, BLOCK_CHECKSUM)) {
     throw corruption(file, position, 'checksum of a block does not match')
   }
