@@ -1,4 +1,4 @@
-/** What a program loads by importing the package, Node's own modules left out, and what only a thread that seals loads. */
+/** What a program loads by importing the package, Node's own modules left out, and what only sealing and questions load. */
 export default [
   {
     name: 'import of kronicler',
@@ -9,7 +9,7 @@ export default [
       ...config,
       format: 'esm',
       platform: 'node',
-      external: [...(config.external ?? []), './seal.js'],
+      external: [...(config.external ?? []), './seal.js', './open-database.js'],
     }),
   },
 ]

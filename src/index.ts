@@ -13,6 +13,8 @@ export type { Span } from './capture/span.ts'
 export type { FlushAfter, FlushAfterOptions } from './integrations/flush-after.ts'
 export { CorruptionError, KroniclerError, type ErrorCode } from './errors.ts'
 export type { Options } from './internal/options.ts'
+export type { Database } from './query/database.ts'
+export type { OpenOptions } from './query/open-database.ts'
 export type { Health, Metrics } from './types.ts'
 
 const KEY = Symbol.for('kronicler')
@@ -100,6 +102,14 @@ export const flushAfter = instance.flushAfter
 
 /** Stores and seals everything and ends the background thread. Captured functions work on, with metrics only. */
 export const close = instance.close
+
+/**
+ * The database that this program records into, opened for questions; every call recorded before is in the answers, later
+ * ones when they are stored. To be closed when it is not needed any more. It also holds what other processes record there.
+ *
+ * @throws {KroniclerError} KRONICLER_NOT_FOUND: nothing has been recorded yet; KRONICLER_IO
+ */
+export const database = instance.database
 
 /** A function's metrics in this process, including its latest call; undefined if it has not been called. */
 export const getMetrics = instance.getMetrics

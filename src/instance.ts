@@ -14,6 +14,8 @@ import { createFlushAfter, type FlushAfter } from './integrations/flush-after.ts
 import { checkOptions, settle, type Options, type Settings } from './internal/options.ts'
 import type { SharedRules } from './control/shared-rules.ts'
 import { Session, SESSION_KEY, type SharedSession } from './session.ts'
+import type { Database } from './query/database.ts'
+import type { OpenOptions } from './query/open-database.ts'
 import type { Health, Metrics } from './types.ts'
 
 export interface Instance extends Measure {
@@ -23,6 +25,7 @@ export interface Instance extends Measure {
   flush: () => Promise<boolean>
   flushAfter: FlushAfter
   close: () => Promise<void>
+  database: (options?: OpenOptions) => Promise<Database>
   getMetrics: (name: string) => Metrics | undefined
   metrics: () => IterableIterator<[name: string, metrics: Metrics]>
   health: () => Health
@@ -70,6 +73,12 @@ export function createInstance(): Instance {
     flushAfter: createFlushAfter(() => session),
     close: async () => {
       await session?.close()
+    },
+    async database(given) {
+      await session?.flush()
+      // programs that only record need none of it
+      const { openDatabase } = await import('./query/open-database.ts')
+      return openDatabase(session?.directory ?? settle(options, process.env).directory, given)
     },
     getMetrics: (name) => session?.getMetrics(name),
     *metrics() {

@@ -53,7 +53,7 @@ const NAME_LOG_BYTES = 16 * 1024 * 1024
 export interface SharedSession {
   threadId: number // of the thread that has made it
   memory: SharedMemory
-  settings: Pick<Settings, 'queueCapacity' | 'maxFunctions' | 'overflow'>
+  settings: Pick<Settings, 'queueCapacity' | 'maxFunctions' | 'overflow' | 'directory'>
 }
 
 /** Options that decide how the shared memory looks, so they must be known before the first capture. */
@@ -129,6 +129,12 @@ export class Session {
       ...settle({ ...this.#settings, ...options }, process.env),
     }
     if (options.directory !== undefined) this.#readControlFile()
+    if (!this.#joined) this.#share()
+  }
+
+  /** Where rows go. A thread that joined is told when it starts, so later changes do not reach it. */
+  get directory(): string {
+    return this.#settings.directory
   }
 
   getMetrics(name: string): Metrics | undefined {
@@ -183,13 +189,7 @@ export class Session {
   /** First thread of the process: others may join, the background thread starts soon, the exit is watched. */
   #found(): void {
     this.#readControlFile()
-    const { queueCapacity, maxFunctions, overflow } = this.#settings
-    const shared: SharedSession = {
-      threadId,
-      memory: this.#memory,
-      settings: { queueCapacity, maxFunctions, overflow },
-    }
-    setEnvironmentData(SESSION_KEY, shared)
+    this.#share()
     setImmediate(() => {
       this.#start()
     }).unref()
@@ -200,6 +200,17 @@ export class Session {
       this.#hostWriter().drainAtExit()
       this.#producer.writeThrough()
     })
+  }
+
+  /** Lets threads that start from now on join. */
+  #share(): void {
+    const { directory, maxFunctions, overflow, queueCapacity } = this.#settings
+    const shared: SharedSession = {
+      threadId,
+      memory: this.#memory,
+      settings: { directory, maxFunctions, overflow, queueCapacity },
+    }
+    setEnvironmentData(SESSION_KEY, shared)
   }
 
   /**
