@@ -50,11 +50,16 @@ async function answersOf(reader: StoreReader, set: DataSet): Promise<[string, un
   answers.push(['all-functions', functions.map((row) => [row.functionId, comparable(row)])])
   answers.push(['top', await reader.top(100)], ['tail', await reader.tail(100)])
   answers.push(['scan', await reader.longerThan?.(3_000_000)])
-  answers.push(['exact-p99', await reader.exactQuantile?.(0.99).then(Math.round)])
+  answers.push(['exact-p99', await reader.exactQuantile?.(0.99).then(inFiveDigits)])
   return answers.filter(([, answer]) => answer !== undefined)
 }
 
 /** What must be equal to the last digit. The extremes of no calls are null in one database and NaN in another. */
 function comparable({ calls, errors, sumNs, minNs, maxNs }: Summary): number[] {
   return calls === 0 ? [calls] : [calls, errors, sumNs, minNs, maxNs]
+}
+
+/** Two neighbouring durations are blended, and not everybody rounds alike. */
+function inFiveDigits(value: number): string {
+  return value.toPrecision(5)
 }

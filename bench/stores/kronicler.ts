@@ -77,8 +77,9 @@ export const kroniclerStore: Store = {
         const query = { function: set.functionNames[functionId]!, columns: buckets }
         return (await database.heatmap({ ...query, ...inMs(range) })).calls
       },
-      mean: async (functionId) =>
-        (await database.stats({ function: set.functionNames[functionId]!, quantiles: [] })).meanNs,
+      mean: (functionId) => database.average(set.functionNames[functionId]!),
+      exactQuantile: async (quantile) =>
+        (await database.quantile({ quantile, exact: true })).durationNs,
       async rowKeys(count, random) {
         const keys: string[] = []
         while (keys.length < count) {
