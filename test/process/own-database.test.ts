@@ -5,7 +5,7 @@ import { runChild } from './run-child.ts'
 
 test('a program asks about its own calls, whichever of its threads asks', async () => {
   const directory = join(temporaryDirectory(), 'calls')
-  const result = await runChild('own-database.mjs', [directory], {})
+  const result = await runChild('own-database.mjs', [directory], { env: {} })
   expect(result).toMatchObject({ code: 0, stderr: '' })
   expect(JSON.parse(result.stdout)).toEqual({
     before: 'KRONICLER_NOT_FOUND',
