@@ -19,8 +19,8 @@ import {
 } from './sample-database.ts'
 
 const ROWS_SHARE = 0.2
-const FLIPS_PER_FILE = 30 // bit-flips.test.ts has more
-const CUTS_PER_FILE = 14
+const FLIPS_PER_FILE = 18 // bit-flips.test.ts has more
+const CUTS_PER_FILE = 10
 const TIMEOUT_MS = 300_000
 
 let directory: string
@@ -49,8 +49,8 @@ function* damages(path: string): Generator<Damage> {
   const sound = readFileSync(path)
   const random = randomFrom(sound.length)
   const positions = new Set<number>()
-  for (let byte = 0; byte < Math.min(64, sound.length); byte += 5) positions.add(byte)
-  for (let byte = Math.max(0, sound.length - 128); byte < sound.length; byte += 11)
+  for (let byte = 0; byte < Math.min(64, sound.length); byte += 9) positions.add(byte)
+  for (let byte = Math.max(0, sound.length - 128); byte < sound.length; byte += 21)
     positions.add(byte)
   while (positions.size < Math.min(FLIPS_PER_FILE, sound.length)) {
     positions.add(Math.floor(random() * sound.length))
