@@ -21,7 +21,7 @@ export async function measureUnpaced(
   const call = createCountedLoop(own.wrap, ledger)
   await sleep(100) // the background thread starts
   call(WARM_UP_CALLS)
-  await own.pace(65_536)
+  await own.pace(262_144) // until the queue is empty
   const before = { calls: ledger.total, dropped: own.refused().dropped }
   const start = performance.now()
   for (let calls = 0; calls < CALLS; calls += SLICE) call(SLICE)

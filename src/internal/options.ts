@@ -11,7 +11,7 @@ export type SyncPolicy = 'batch' | 'interval' | 'never'
 export interface Options {
   directory?: string // where rows are stored (default: KRONICLER_DIR, or .kronicler in the working directory)
   enabled?: boolean // false: nothing is recorded (default true; KRONICLER_ENABLED=false also leaves functions unwrapped)
-  queueCapacity?: number // rows a thread's queue holds, a power of two, 1,024 to 4,194,304 (default 65,536: 2 MiB)
+  queueCapacity?: number // rows a thread's queue holds, a power of two, 1,024 to 4,194,304 (default 262,144: 8 MiB)
   intervalMs?: number // rows are stored at least this often, 1 to 10,000 (default 50)
   overflow?: OverflowPolicy // a full queue refuses and counts the row, or makes the call wait (default 'drop')
   sync?: SyncPolicy // rows are made safe against power loss with every batch, once a second, or never (default 'interval')
@@ -32,7 +32,7 @@ export type Settings = Required<Omit<Options, 'retention'>> & Pick<Options, 'ret
 
 const DEFAULTS = {
   enabled: true,
-  queueCapacity: 65_536,
+  queueCapacity: 262_144,
   intervalMs: 50,
   overflow: 'drop',
   sync: 'interval',

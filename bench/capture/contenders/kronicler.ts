@@ -6,7 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { CaptureOptions, Options } from 'kronicler'
 import type { Contender } from './contender.ts'
 
-const QUEUE_CAPACITY = 65_536 // the default
+const QUEUE_CAPACITY = 262_144 // the default
 
 export type OwnContender = Contender &
   Required<Pick<Contender, 'wrap' | 'pace' | 'refused' | 'close'>>
