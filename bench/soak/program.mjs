@@ -18,7 +18,7 @@ import {
 } from 'kronicler'
 
 const { calls, samples, directory, captured, segmentRows } = JSON.parse(process.argv[2])
-const QUEUE_CAPACITY = 262_144
+const QUEUE_CAPACITY = 65_536 // all of it is in use from the first samples on
 const BATCH = 20_000 // calls between two turns of the event loop
 
 configure({ directory, segmentRows, queueCapacity: QUEUE_CAPACITY })

@@ -7,7 +7,7 @@
  */
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
+import { basename, dirname, join, relative } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { CorruptionError, type Database } from '../../src/database.ts'
 import { verifyDatabaseOn } from '../../src/database/verify.ts'
@@ -70,10 +70,13 @@ test(
     await withFlips(FLIPS / 10, async ({ path, content, what }) => {
       if (mayBeUnfinished(path, content)) return
       const { faults, rows } = await verifyDatabaseOn(withDamage(path, content), directory)
+      // an entry of the names that seems to be longer than the file looks like one that is being written: what is found
+      // then is the rows of the same folder that have no name
+      const place = basename(path) === 'dict' ? dirname : (file: string) => file
       expect(
-        faults.map((fault) => fault.path),
+        faults.map((fault) => place(fault.path)),
         what,
-      ).toContain(path)
+      ).toContain(place(path))
       expect(rows, what).toBeLessThanOrEqual(sound.rows)
     })
   },
