@@ -98,7 +98,7 @@ const IDLE_HEALTH: Health = {
   filtered: 0,
   attributesDropped: 0,
   dropped: 0,
-  droppedBy: { queueFull: 0, noQueue: 0, failure: 0, closed: 0 },
+  droppedBy: { queueFull: 0, noQueue: 0, failure: 0, closed: 0, unrecorded: 0 },
   recordNs: NaN,
   overflowed: [],
   lastError: undefined,

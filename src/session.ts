@@ -16,6 +16,7 @@ import { KroniclerError } from './errors.ts'
 import { CALL_TREE_BYTES } from './queue/call-tree.ts'
 import { Controls, controlsSizeBytes } from './queue/controls.ts'
 import { chooseClock, monotonicNs } from './queue/time-source.ts'
+import { isInOwnRealm } from './internal/host-process.ts'
 import { settle, type Options, type Settings } from './internal/options.ts'
 import { slabSizeBytes } from './metrics/slab.ts'
 import {
@@ -193,8 +194,8 @@ export class Session {
     setImmediate(() => {
       this.#start()
     }).unref()
-    // a thread can be terminated without notice, and its background thread is with it
-    if (!isMainThread) this.#producer.announceNext()
+    // a thread can be terminated without notice, and its background thread is with it; a realm's process nearly so
+    if (!isMainThread || isInOwnRealm()) this.#producer.announceNext()
     onProcessExit(() => {
       // the exit may come before the start: then only threads that joined can have queued anything
       this.#hostWriter().drainAtExit()

@@ -257,12 +257,13 @@ export interface Health {
   lagMs: number // how long the oldest of them has been waiting
   filtered: number // rows not stored on request: below slowerThan, or not in the sample; they are in the metrics
   attributesDropped: number // rows stored without their attributes, which came faster than they could be stored
-  dropped: number // rows refused, for one of these reasons; they are in the metrics all the same
+  dropped: number // calls not stored, for one of these reasons; but for the last they are in the metrics all the same
   droppedBy: {
     queueFull: number // they came faster than they could be stored
     noQueue: number // of threads beyond the sixteen that may record at a time
     failure: number // nothing could be stored, the disk being full or the background thread dead
     closed: number // recording had ended
+    unrecorded: number // no stack was left to record them, or their iterator lets nobody near it
   }
   recordNs: number // cost of recording a call: both clock reads and the record, measured at start and scaled by what reading the clock costs now; NaN until then
   overflowed: string[] // functions beyond maxFunctions, recorded together as "(other)"; the first hundred

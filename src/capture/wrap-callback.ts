@@ -48,7 +48,7 @@ export function createWrapCallback(
         place = hold(level)
       } catch {
         stack.top = level - 1
-        stack.lost++ // no stack left
+        stack.lost[0]!++ // no stack left
         return callUnobserved(call)
       }
       let ended = false
@@ -62,7 +62,7 @@ export function createWrapCallback(
           else if (error === undefined || error === null) endAsync(functionId, place)
           else failAsync(functionId, place, hooks.errorType(error))
         } catch {
-          stack.lost++ // no stack left for what comes after the call
+          stack.lost[0]!++ // no stack left for what comes after the call
         }
       }
 

@@ -59,7 +59,7 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
       try {
         result = finishCall(level, { failed, value }, args, ancestry)
       } catch {
-        stack.lost++ // no stack left for what comes after the call
+        stack.lost[0]!++ // no stack left for what comes after the call
       }
       if (failed) {
         const thrownByCapturedFunction = value
@@ -84,7 +84,7 @@ export function createWrapDetailed(producer: Producer, hooks: DetailedHooks): Wr
           try {
             endAt(place, true, time(), settled, args, ancestry, isLater)
           } catch {
-            stack.lost++ // the outcome is the caller's, whatever happens in here
+            stack.lost[0]!++ // the outcome is the caller's, whatever happens in here
           }
         })
         isLater = true

@@ -113,7 +113,8 @@ export function createWrapGenerator(
           leave(call)
           fail(observed, by, thrownByCapturedFunction)
         } catch {
-          stack.lost++
+          call.phase = ENDED
+          stack.lost[0]!++
         }
         throw thrownByCapturedFunction
       }
@@ -122,7 +123,8 @@ export function createWrapGenerator(
         leave(call)
         take(observed, iterator as object, by, isDone(result), result)
       } catch {
-        stack.lost++
+        call.phase = ENDED
+        stack.lost[0]!++
       }
       return result
     }
@@ -148,7 +150,8 @@ export function createWrapGenerator(
             leave(call)
             fail(observed, 'next', thrownByCapturedFunction)
           } catch {
-            stack.lost++ // no stack left for what comes after the step
+            call.phase = ENDED
+            stack.lost[0]!++ // no stack left for what comes after the step
           }
           throw thrownByCapturedFunction
         }
@@ -157,7 +160,8 @@ export function createWrapGenerator(
           leave(call)
           take(observed, this as object, 'next', isDone(result), result)
         } catch {
-          stack.lost++
+          call.phase = ENDED
+          stack.lost[0]!++
         }
         return result
       },
@@ -192,7 +196,8 @@ export function createWrapGenerator(
           settleRequest(call)
           fail(observed, by, thrownByCapturedFunction)
         } catch {
-          stack.lost++
+          call.phase = ENDED
+          stack.lost[0]!++
         }
         throw thrownByCapturedFunction
       }
@@ -200,7 +205,8 @@ export function createWrapGenerator(
       try {
         return settle(promise, observed, iterator as object, by, isDone)
       } catch {
-        stack.lost++
+        call.phase = ENDED
+        stack.lost[0]!++
         return promise
       }
     }
@@ -240,7 +246,8 @@ export function createWrapGenerator(
             settleRequest(call)
             take(observed, iterator, by, isDone(result), result)
           } catch {
-            stack.lost++ // the outcome is the caller's, whatever happens in here
+            call.phase = ENDED
+            stack.lost[0]!++ // the outcome is the caller's, whatever happens in here
           }
         }
         return result
@@ -251,7 +258,8 @@ export function createWrapGenerator(
             settleRequest(call)
             fail(observed, by, error)
           } catch {
-            stack.lost++
+            call.phase = ENDED
+            stack.lost[0]!++
           }
         }
         throw error
@@ -293,15 +301,19 @@ export function createWrapGenerator(
           try {
             failAtOnce(observed, thrownByCapturedFunction)
           } catch {
-            stack.lost++
+            stack.lost[0]!++
           }
           throw thrownByCapturedFunction
         }
-        if (typeof iterator !== 'object' || iterator === null || isProxy(iterator)) return iterator
+        if (typeof iterator !== 'object' || iterator === null || isProxy(iterator)) {
+          stack.lost[0]!++
+          return iterator
+        }
         try {
           observeIterator(iterator, observed, inFront)
         } catch {
-          call.phase = ENDED // an iterator that lets nobody near it
+          call.phase = ENDED // an iterator that lets nobody near it, or no stack left
+          stack.lost[0]!++
         }
         return iterator
       },

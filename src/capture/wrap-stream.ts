@@ -99,7 +99,7 @@ export function createStreamWrapping(
         calls.park(open)
         result = finishCall(open, { failed, value }, args)
       } catch {
-        stack.lost++ // no stack left for what comes after the call
+        stack.lost[0]!++ // no stack left for what comes after the call
       }
       if (failed) throw value
       return result
@@ -116,7 +116,7 @@ export function createStreamWrapping(
         try {
           finishWith(open, settled, args, true)
         } catch {
-          stack.lost++ // the outcome is the caller's, whatever happens in here
+          stack.lost[0]!++ // the outcome is the caller's, whatever happens in here
         }
       })
     }

@@ -55,7 +55,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         try {
           endAsync(functionId, place)
         } catch {
-          stack.lost++ // the outcome is the caller's, whatever happens in here
+          stack.lost[0]!++ // the outcome is the caller's, whatever happens in here
         }
         return value
       },
@@ -63,7 +63,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         try {
           failAsync(functionId, place, hooks.errorType(reason))
         } catch {
-          stack.lost++
+          stack.lost[0]!++
         }
         throw reason
       },
@@ -78,7 +78,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         if (outcome.failed) failAsync(functionId, place, hooks.errorType(outcome.value))
         else endAsync(functionId, place)
       } catch {
-        stack.lost++
+        stack.lost[0]!++
       }
     })
   }
@@ -94,7 +94,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       try {
         fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
       } catch {
-        stack.lost++
+        stack.lost[0]!++
       }
       throw thrownByCapturedFunction
     }
@@ -103,7 +103,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
       end(functionId, level)
     } catch {
       stack.top = level - 1
-      stack.lost++
+      stack.lost[0]!++
     }
     return result
   }
@@ -139,7 +139,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         try {
           fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
         } catch {
-          stack.lost++
+          stack.lost[0]!++
         }
         throw thrownByCapturedFunction
       }
@@ -150,7 +150,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
         end(functionId, level)
       } catch {
         stack.top = level - 1
-        stack.lost++
+        stack.lost[0]!++
       }
       return result
     }
@@ -170,7 +170,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           try {
             fail(functionId, level, hooks.errorType(thrownByCapturedFunction))
           } catch {
-            stack.lost++
+            stack.lost[0]!++
           }
           throw thrownByCapturedFunction
         }
@@ -181,7 +181,7 @@ export function createWrapping(producer: Producer, hooks: WrapHooks): Wrapping {
           end(functionId, level)
         } catch {
           stack.top = level - 1
-          stack.lost++
+          stack.lost[0]!++
         }
         return result
       },

@@ -28,6 +28,19 @@ export function hostProcess(): NodeJS.Process {
 }
 
 /**
+ * Whether this code runs in a realm of its own: that of a file under test. Its process is ended as soon as the runner has
+ * its results, with little time for the many realms that it holds.
+ */
+export function isInOwnRealm(): boolean {
+  if (isDeno) return false
+  try {
+    return runInThisContext('globalThis') !== globalThis
+  } catch {
+    return false
+  }
+}
+
+/**
  * Has `listener` called at the event, after those that other realms of the thread have added. What a listener throws does not
  * keep others from being called.
  *

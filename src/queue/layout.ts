@@ -101,6 +101,8 @@ export const WRITER_CLOSED = 4
 /** f64 counters, each written by one thread at a time. */
 export const COUNTER_STRIDE = 8
 export const droppedCounter = (slot: number): number => slot * COUNTER_STRIDE
+/** Calls that could not be recorded for want of stack (the slot's thread). */
+export const lostCounter = (slot: number): number => droppedCounter(slot) + 1
 /** Rows of a slot that are in the log (lock owner). Equals the sequence of the slot's next row. */
 export const storedCounter = (slot: number): number => (SLOT_COUNT + slot) * COUNTER_STRIDE
 /** Rows of a slot that lost their details because the ring of those was full (the slot's thread). */
@@ -124,10 +126,12 @@ export const OWN_CLOCK_READ_NS = OWN_COST_NS + 1
 export const OWN_ROWS = OWN_COST_NS + 2
 const COUNTER_COUNT = (6 * SLOT_COUNT + 3) * COUNTER_STRIDE
 
-/** Rows refused by all threads, slotless ones too. */
+/** Rows refused by all threads, slotless ones too, and calls that no stack was left to record. */
 export function droppedRows(control: Int32Array, counters: Float64Array): number {
   let dropped = (Atomics.load(control, SLOTLESS_DROPPED) >>> 0) + counters[DISCARDED_COUNTER]!
-  for (let slot = 0; slot < SLOT_COUNT; slot++) dropped += counters[droppedCounter(slot)]!
+  for (let slot = 0; slot < SLOT_COUNT; slot++) {
+    dropped += counters[droppedCounter(slot)]! + counters[lostCounter(slot)]!
+  }
   return dropped
 }
 

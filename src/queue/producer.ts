@@ -21,6 +21,7 @@ import {
   FAILED_DRAINS,
   FUNCTION_ID_MASK,
   headWord,
+  lostCounter,
   MAX_DEPTH,
   RECORD_SIZE_BYTES,
   refusedClosedCounter,
@@ -66,8 +67,11 @@ export interface CallStack {
    * anything else: at the end of the stack even the call of `fail` is one too many, and a level would stay for ever.
    */
   top: number
-  /** Calls that could not be recorded for want of stack, to be counted as refused. */
-  lost: number
+  /**
+   * One number: calls that could not be recorded for want of stack. In shared memory, because the thread may never make
+   * another call in which to pass it on.
+   */
+  readonly lost: Float64Array
 }
 
 export interface Producer {
@@ -146,7 +150,13 @@ export function createProducer(
   let starts = createTimes(INITIAL_LEVELS, clockOrigin)
   let startWords = new Uint32Array(starts.buffer)
   let callers = new Uint32Array(INITIAL_LEVELS) // function whose call it is
-  const stack: CallStack = { top: 0, lost: 0 }
+  const stack: CallStack = {
+    top: 0,
+    lost:
+      slot === undefined
+        ? new Float64Array(1)
+        : counters.subarray(lostCounter(slot), lostCounter(slot) + 1),
+  }
   let levelLimit = 0 // 0: not started
   // calls in flight, by place
   let inFlight = createTimes(INITIAL_IN_FLIGHT, clockOrigin)
@@ -363,10 +373,11 @@ export function createProducer(
     }
   }
 
+  /** A thread without a ring has no place in shared memory for what it lost. */
   function countLost(): void {
-    const { lost } = stack
-    stack.lost = 0
-    for (let call = 0; call < lost; call++) refused()
+    if (slot !== undefined) return
+    Atomics.add(control, SLOTLESS_DROPPED, stack.lost[0]!)
+    stack.lost[0] = 0
   }
 
   function isFailing(): boolean {

@@ -8,6 +8,7 @@ import { createRowColumns, detailsOf } from '../database/format/rows.ts'
 import {
   clockReadCounter,
   headWord,
+  lostCounter,
   OWN_CLOCK_READ_NS,
   OWN_COST_NS,
   OWN_ROWS,
@@ -35,12 +36,13 @@ export interface QueueAccount {
   lagMs: number // how long the oldest of them has been waiting
   filtered: number // rows left out on request
   attributesDropped: number
-  dropped: number // rows refused, for one of the four reasons below
+  dropped: number // calls that are not stored, for one of the five reasons below
   droppedBy: {
     queueFull: number // they came faster than they could be stored
     noQueue: number // of threads beyond the sixteen that may record at a time
     failure: number // nothing could be stored, the disk being full or the background thread dead
     closed: number // recording had ended
+    unrecorded: number // no stack was left to record them, or nobody can be near their iterator: nor are they in the metrics
   }
   recordNs: number // cost of one call at present: both clock reads and the record; NaN: not measured yet
 }
@@ -67,14 +69,15 @@ export class SelfAccounting {
     const noQueue = Atomics.load(this.#control, SLOTLESS_DROPPED) >>> 0
     const failure = this.#sum(refusedFailingCounter)
     const closed = this.#sum(refusedClosedCounter) + counters[DISCARDED_COUNTER]!
-    const queueFull = Math.max(0, dropped - noQueue - failure - closed)
+    const unrecorded = this.#sum(lostCounter)
+    const queueFull = Math.max(0, dropped - noQueue - failure - closed - unrecorded)
     return {
       stored: this.#sum(storedCounter),
       ...this.#queue(),
       filtered: counters[FILTERED_COUNTER]!,
       attributesDropped: droppedDetails(counters),
       dropped,
-      droppedBy: { queueFull, noQueue, failure, closed },
+      droppedBy: { queueFull, noQueue, failure, closed, unrecorded },
       recordNs: this.#recordNs(),
     }
   }

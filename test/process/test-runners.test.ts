@@ -72,3 +72,13 @@ test.each([
   },
   180_000,
 )
+
+test('in a realm of its own calls are stored as soon as the code that makes them gives way', async () => {
+  const directory = join(temporaryDirectory(), 'calls')
+  const realms = 5
+  const { signal } = await runChild('realms.mjs', [String(realms)], {
+    env: { KRONICLER_DIR: directory },
+  })
+  expect(signal).toBe('SIGKILL')
+  expect(await storedCalls(directory)).toMatchObject({ stored: realms * 1000, dropped: 0 })
+})

@@ -62,7 +62,7 @@ describe('refused rows are counted by cause', () => {
     expect(account.read()).toMatchObject({
       queued: CAPACITY,
       dropped: 25,
-      droppedBy: { queueFull: 6, failure: 7, closed: 11, noQueue: 1 },
+      droppedBy: { queueFull: 6, failure: 7, closed: 11, noQueue: 1, unrecorded: 0 },
     })
   })
 })
