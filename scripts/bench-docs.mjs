@@ -130,7 +130,7 @@ more than two clock reads: it needs a promise of its own to see the function's p
         cell: plain,
       }),
       list({
-        names: /\/(record|sustained|dropped|paced.*|unpaced.*|in-flight.*)$/,
+        names: /\/(record|sustained|dropped|paced.*|unpaced.*|in-flight.*|.*-queue)$/,
         heading: ['one thread', ''],
       }),
     ],
@@ -160,6 +160,10 @@ more than two clock reads: it needs a promise of its own to see the function's p
         'rows refused when 100,000 async calls are open at once and end together',
       ],
       ['kronicler/in-flight-100k-heap', 'bytes that each of those holds while it is open'],
+      [
+        'kronicler/fresh-queue',
+        'a call, in bursts of 2,000, the first time around the queue, whose memory the background thread touches ahead of it; `used-queue` the second time',
+      ],
     ],
   },
   {

@@ -12,6 +12,7 @@ import { kronicler, kroniclerWithOptions } from './contenders/kronicler.ts'
 import { promClient, promClientTimer } from './contenders/prom-client.ts'
 import { timerify } from './contenders/timerify.ts'
 import { tracingChannel } from './contenders/tracing-channel.ts'
+import { measureFreshQueue } from './fresh-queue.ts'
 import type { ChildOptions, Group, PeerGroup } from './groups.ts'
 import { MAX_HEAP_CALLS, measureHeap } from './heap.ts'
 import { measureInFlight } from './in-flight.ts'
@@ -65,6 +66,8 @@ async function measure(group: Group, folder: string): Promise<Measurements> {
       return measureUnpaced(folder, 'block')
     case 'in-flight':
       return measureInFlight(folder)
+    case 'fresh-queue':
+      return measureFreshQueue(folder)
     case 'startup':
       return measureStartup(folder, options.skip)
     default:

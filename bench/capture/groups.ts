@@ -36,6 +36,7 @@ export const OWN_GROUPS = [
   'unpaced',
   'unpaced-block',
   'in-flight',
+  'fresh-queue',
   'startup',
 ] as const
 export type Group = PeerGroup | (typeof OWN_GROUPS)[number]

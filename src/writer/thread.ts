@@ -20,6 +20,7 @@ import {
   WRITER_RUNNING,
 } from '../queue/layout.ts'
 import { measureSelfCost } from '../queue/self-cost.ts'
+import { createWarmRings } from '../queue/warm-rings.ts'
 import { monotonicNs } from '../queue/time-source.ts'
 import { isClockTied, tieClock } from './clock.ts'
 import { ClockWatch } from './clock-watch.ts'
@@ -65,6 +66,7 @@ const clockWatch = new ClockWatch(clock, now, {
 })
 const closing = new AbortController()
 const pace = new Pace({ signal: closing.signal, onTurn: drain })
+const rings = createWarmRings(setup.memory)
 const controlFollower = new ControlFollower(setup, writer.names, threadId)
 
 let lastWake = 0
@@ -292,6 +294,7 @@ async function run(): Promise<void> {
     if (wake !== lastWake) retryAtMs = 0 // somebody waits for rows to be stored: no matter when that failed
     lastWake = wake
     clockWatch.check()
+    rings.warm()
     const startedNs = now()
     const busy = drain()
     if (busy) busyNs += now() - startedNs
