@@ -115,24 +115,32 @@ function clamp(value: number, low: number, high: number): number {
 
 function bucketUpperBounds(): Float64Array {
   const bounds = new Float64Array(BUCKET_COUNT)
-  for (let bucket = 1; bucket < BUCKET_COUNT; bucket++) {
-    const position = bucket + 1 + BUCKET_OFFSET
-    const octave = Math.floor(position / BUCKETS_PER_OCTAVE)
-    const step = position - octave * BUCKETS_PER_OCTAVE
-    // 2^octave is exact, so only the 64 fractions of an octave are rounded
-    bounds[bucket] = Math.floor(1e9 * 2 ** (step / BUCKETS_PER_OCTAVE) * 2 ** octave)
+  // 2^octave is exact, so only the 64 fractions of an octave are rounded
+  const octave = new Float64Array(BUCKETS_PER_OCTAVE)
+  for (let step = 0; step < BUCKETS_PER_OCTAVE; step++) {
+    octave[step] = 1e9 * 2 ** (step / BUCKETS_PER_OCTAVE)
+  }
+  let position = BUCKET_OFFSET + 1
+  let scale = 2 ** Math.floor(position / BUCKETS_PER_OCTAVE)
+  for (let bucket = 0; bucket < BUCKET_COUNT; bucket++, position++) {
+    const step = position & (BUCKETS_PER_OCTAVE - 1)
+    if (step === 0 && bucket > 0) scale *= 2
+    bounds[bucket] = Math.floor(octave[step]! * scale)
   }
   return bounds
 }
 
 function cellBuckets(): Uint16Array {
   const cells = new Uint16Array(CELL_COUNT)
+  const cellsPerOctave = 1 << CELL_MANTISSA_BITS
   let bucket = 1
+  let lowest = 1 // duration in the cell
+  let width = 1 / cellsPerOctave
   for (let cell = 0; cell < CELL_COUNT; cell++) {
-    const mantissa = 1 + (cell & 127) / 128
-    const lowest = mantissa * 2 ** (cell >>> CELL_MANTISSA_BITS)
+    if (cell > 0 && cell % cellsPerOctave === 0) width *= 2
     while (bucket < BUCKET_COUNT - 2 && BUCKET_UPPER_NS[bucket]! < lowest) bucket++
     cells[cell] = bucket
+    lowest += width // exact: both are whole multiples of a power of two
   }
   return cells
 }
