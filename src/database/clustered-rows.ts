@@ -18,7 +18,7 @@ import {
 } from './format/wal-frame.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame-layout.ts'
 import type { Kernels } from './kernels/kernels.ts'
-import type { GroupRows } from './page-rows.ts'
+import type { ColumnsPlace, GroupRows } from './page-rows.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
 import { sortRows } from './sort-rows.ts'
@@ -57,6 +57,7 @@ export class ClusteredRows implements GroupRows {
   maxStartUs = 0
   functions: FunctionRows[] = [] // a function whose rows have several weights stands in it as often
   details: ArrivedDetails | undefined // undefined: all rows have the defaults
+  place: ColumnsPlace | undefined
   // f64[rowCount], f64[rowCount] and u16[rowCount] in the kernels' memory
   startsUs = 0
   durationsNs = 0
@@ -99,6 +100,8 @@ export class ClusteredRows implements GroupRows {
     this.startsUs = this.#starts.reserve(8 * this.rowCount)
     this.durationsNs = this.#durations.reserve(8 * this.rowCount)
     this.errorTypes = this.#errors.reserve(2 * this.rowCount)
+    const { durationsNs, errorTypes, startsUs } = this
+    this.place = { startsUs, durationsNs, errorTypes, isFixed: true }
     this.#kernels.u16.fill(0, this.errorTypes / 2, this.errorTypes / 2 + this.rowCount)
     positions.forEach((position, i) => {
       this.#scatter(file, position, skips[i]!)

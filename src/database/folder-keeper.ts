@@ -41,8 +41,9 @@ import { SegmentWriter } from './segment-writer.ts'
  * seen neither the one nor, otherwise, the others.
  */
 const GRACE_MS = 100
-/** Pages that are kept, encoded: of each input of a merge, of all that expire together. */
-const INPUT_POOL_SIZE_BYTES = 512 * 1024
+/** Pages that are kept, encoded: merging keeps them itself. */
+const MERGE_POOL_SIZE_BYTES = 512 * 1024
+/** Of all that expire together. */
 const EXPIRY_POOL_SIZE_BYTES = 8 * 1024 * 1024
 /** A larger roll-up is not written again. */
 const SMALL_ROLL_UP_SIZE_BYTES = 4 * 1024 * 1024
@@ -275,14 +276,12 @@ export class FolderKeeper {
     const name = segmentFileName(segments[0]!.low, segments.at(-1)!.high)
     const kernels = loadKernels() // their memory goes when the merge is over
     await pace.step()
+    const context = new ReaderContext(this.#files, kernels, MERGE_POOL_SIZE_BYTES, undefined)
     const inputs: MergeInput[] = []
     await this.#publish(name, async (descriptor) => {
       try {
         for (const segment of segments) {
-          // a context of its own: pages that several functions share stay decoded
-          const context = new ReaderContext(this.#files, kernels, INPUT_POOL_SIZE_BYTES, undefined)
-          const reader = new SegmentReader(context, join(this.path, segment.name), segment)
-          inputs.push(new MergeInput(reader, kernels))
+          inputs.push(new MergeInput(context, join(this.path, segment.name), segment))
           context.faults.flush()
           await pace.step()
         }

@@ -121,6 +121,22 @@ export interface Kernels {
   deltaDecode(from: number, n: number, start: number, to: number): void
 
   /**
+   * Narrows f64[n] durations, whole and in [0, 2^53), to u32[n], 2^32 - 1 for all that do not fit; writes f64 minimum
+   * and f64 maximum at `out`.
+   *
+   * @param n at least 1
+   */
+  narrowDurations(from: number, n: number, to: number, out: number): void
+
+  /**
+   * Writes the rows of u16[n] that are not 0 to the u16[at most n] at `to`, ascending.
+   *
+   * @param n at most 65,536
+   * @returns how many
+   */
+  nonZeroRows(from: number, n: number, to: number): number
+
+  /**
    * Adds u32[n] durations to the u32[BUCKET_COUNT] at `histogram` and writes 16 bytes at `out`: f64 sum (exact below
    * 2^53), u32 minimum, u32 maximum. Of nothing they are 0, 2^32-1 and 0.
    */

@@ -165,6 +165,14 @@ class WasmKernels extends KernelMemory implements Kernels {
     this.#exports.deltaDecode(from, n, start, to)
   }
 
+  narrowDurations(from: number, n: number, to: number, out: number): void {
+    this.#exports.narrowDurations(from, n, to, out)
+  }
+
+  nonZeroRows(from: number, n: number, to: number): number {
+    return this.#exports.nonZeroRows(from, n, to) >>> 0
+  }
+
   aggregate(durations: number, n: number, histogram: number, out: number): void {
     this.#exports.aggregate(durations, n, histogram, out)
   }

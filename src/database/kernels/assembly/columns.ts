@@ -1,0 +1,53 @@
+/** Passes over columns of rows that are about to be stored. */
+
+/** Durations from here on are told apart by the caller, who finds the largest one at `out`. */
+const SATURATED: f64 = 4294967295
+
+export function narrowDurations(from: usize, n: u32, to: usize, out: usize): void {
+  let minima = f64x2.splat(f64.MAX_VALUE)
+  let maxima = f64x2.splat(0)
+  let i: u32 = 0
+  for (; i + 4 <= n; i += 4) {
+    const low = v128.load(from)
+    const high = v128.load(from, 16)
+    minima = f64x2.min(minima, f64x2.min(low, high))
+    maxima = f64x2.max(maxima, f64x2.max(low, high))
+    const lowWords = i32x4.trunc_sat_f64x2_u_zero(low)
+    const highWords = i32x4.trunc_sat_f64x2_u_zero(high)
+    v128.store(to, v128.shuffle<u32>(lowWords, highWords, 0, 1, 4, 5))
+    from += 32
+    to += 16
+  }
+  let minimum = min(f64x2.extract_lane(minima, 0), f64x2.extract_lane(minima, 1))
+  let maximum = max(f64x2.extract_lane(maxima, 0), f64x2.extract_lane(maxima, 1))
+  for (; i < n; i++) {
+    const duration = load<f64>(from)
+    minimum = min(minimum, duration)
+    maximum = max(maximum, duration)
+    store<u32>(to, <u32>min(duration, SATURATED))
+    from += 8
+    to += 4
+  }
+  store<f64>(out, minimum)
+  store<f64>(out, maximum, 8)
+}
+
+export function nonZeroRows(from: usize, n: u32, to: usize): u32 {
+  const zero = i16x8.splat(0)
+  const first = to
+  let i: u32 = 0
+  for (; i + 8 <= n; i += 8) {
+    let found = i16x8.bitmask(i16x8.ne(v128.load(from + (<usize>i << 1)), zero))
+    while (found !== 0) {
+      store<u16>(to, <u16>(i + ctz(found)))
+      to += 2
+      found &= found - 1
+    }
+  }
+  for (; i < n; i++) {
+    if (load<u16>(from + (<usize>i << 1)) === 0) continue
+    store<u16>(to, <u16>i)
+    to += 2
+  }
+  return <u32>((to - first) >> 1)
+}
