@@ -43,7 +43,14 @@ export interface CompactedFolder {
   faults: CorruptionError[] // damaged files, which are left as they are
 }
 
-const EVERYTHING: CompactOptions = { all: true, minAgeMs: 0, newest: 0 }
+/** A program of its own has the memory to merge as many logs as make the largest segment in one go. */
+const MOST_MERGED_SEGMENTS = 64
+const EVERYTHING: CompactOptions = {
+  all: true,
+  minAgeMs: 0,
+  newest: 0,
+  most: MOST_MERGED_SEGMENTS,
+}
 
 /**
  * Merges the segments of all writers that are not running, up to 16 million rows each and one file a day at least. Rows

@@ -58,6 +58,7 @@ export interface CompactOptions {
   all: boolean // merge whatever can be
   minAgeMs: number // younger segments are left alone
   newest: number // as many of the newest ones, too
+  most?: number | undefined // files that are merged at once (default MAX_MERGED_SEGMENTS)
   dense?: boolean | undefined // durations take less room, and longer to be scanned (default false)
   onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
 }
@@ -132,19 +133,19 @@ export class FolderKeeper {
   }
 
   /** Neighbours that compact() would merge next. */
-  nextMerge({ all, minAgeMs, newest }: CompactOptions): PlannedSegment[] | undefined {
+  nextMerge({ all, minAgeMs, most, newest }: CompactOptions): PlannedSegment[] | undefined {
     return this.#doing('listing', () => {
       const segments = this.#plannable(minAgeMs, newest)
-      return segments.length < 2 ? undefined : planCompaction(segments, all)
+      return segments.length < 2 ? undefined : planCompaction(segments, all, most)
     })
   }
 
   /** Rows that compact() would write. */
-  rowsToMerge({ all, minAgeMs, newest }: CompactOptions): number {
+  rowsToMerge({ all, minAgeMs, most, newest }: CompactOptions): number {
     let segments = this.#doing('listing', () => this.#plannable(minAgeMs, newest))
     let rows = 0
     for (;;) {
-      const some = planCompaction(segments, all)
+      const some = planCompaction(segments, all, most)
       if (some === undefined) return rows
       const merged = { ...some[0]!, high: some.at(-1)!.high, rowCount: sumRows(some) }
       rows += merged.rowCount

@@ -26,7 +26,6 @@ export class MergeInput implements GroupRows {
   readonly #context: ReaderContext
   readonly #kernels: Kernels
   readonly #pages: SegmentPages
-  #group = -1
   #chunk = 0
   #chunkEnd = 0 // of the group
   #shared: DecodedRows | undefined // the page that groups share
@@ -116,26 +115,25 @@ export class MergeInput implements GroupRows {
     this.#shared = undefined
   }
 
-  /** The next one. */
+  /** The one that begins with the next chunk: all chunks of its function and weight. */
   #enterGroup(): void {
-    const { directory, firstChunks, groupCount, weights } = this.#pages
-    const group = ++this.#group
-    if (group >= groupCount) {
+    const pages = this.#pages
+    const { chunkCount, functionIds, maxStartsUs, minStartsUs, rowCounts } = pages.directory
+    const first = this.#chunkEnd
+    if (first === chunkCount) {
       this.functionId = -1
       return
     }
-    const { functionIds, maxStartsUs, minStartsUs, rowCounts } = directory
-    const first = firstChunks[group]!
-    const end = firstChunks[group + 1]!
     this.#chunk = first
-    this.#chunkEnd = end
     this.functionId = functionIds[first]!
-    this.weight = weights[first]!
+    this.weight = pages.weightOf(first)
+    this.rowCount = 0
+    let end = first
+    do this.rowCount += rowCounts[end++]!
+    while (functionIds[end] === this.functionId && pages.weightOf(end) === this.weight)
+    this.#chunkEnd = end
     this.headUs = minStartsUs[first]!
     this.lastUs = maxStartsUs[end - 1]!
-    let rows = 0
-    for (let chunk = first; chunk < end; chunk++) rows += rowCounts[chunk]!
-    this.rowCount = rows
   }
 
   #startOf(row: number): number {

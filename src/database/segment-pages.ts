@@ -20,9 +20,9 @@ import {
 } from './format/pages.ts'
 import type { Extents, SegmentDirectory } from './format/segment-directory.ts'
 import type { SegmentHeader } from './format/segment-header.ts'
+import { openSegment } from './open-segment.ts'
 import type { ColumnsPlace, GroupDetails } from './page-rows.ts'
 import type { ReaderContext } from './reader-context.ts'
-import { SegmentReader } from './segment-reader.ts'
 
 const WORD = 2 ** 32
 
@@ -40,9 +40,6 @@ export interface DecodedRows extends ColumnsPlace {
 export class SegmentPages {
   readonly header: SegmentHeader
   readonly directory: SegmentDirectory
-  /** Group g is chunks [firstChunks[g], firstChunks[g + 1]): all rows of one function and weight. */
-  readonly firstChunks: Uint32Array
-  readonly weights: Uint32Array // of chunks
   readonly #context: ReaderContext
   readonly #path: string
   readonly #descriptor: number
@@ -54,18 +51,24 @@ export class SegmentPages {
    * @throws the file system's error
    */
   constructor(context: ReaderContext, path: string, interval: SequenceInterval) {
-    const reader = new SegmentReader(context, path, interval)
-    reader.close()
+    const { files } = context
+    const descriptor = files.open(path, 'r')
+    try {
+      const { sizeBytes } = files.fstat(descriptor)
+      const opened = openSegment(path, sizeBytes, interval, (offset, size) =>
+        context.read(descriptor, path, offset, size),
+      )
+      this.header = opened.header
+      this.directory = opened.directory
+    } catch (error) {
+      files.close(descriptor)
+      throw error
+    }
     this.#context = context
     this.#path = path
-    this.header = reader.header
-    this.directory = reader.directory
-    this.firstChunks = reader.firstChunks
-    this.weights = reader.weights
-    this.#descriptor = context.files.open(path, 'r')
+    this.#descriptor = descriptor
     const { detailsExtents, durationExtents, errorExtents, startExtents } = this.directory
-    const windowOf = (extents: Extents) =>
-      new ExtentWindow(context, path, this.#descriptor, extents)
+    const windowOf = (extents: Extents) => new ExtentWindow(context, path, descriptor, extents)
     this.#regions = [
       windowOf(durationExtents),
       windowOf(startExtents),
@@ -74,8 +77,8 @@ export class SegmentPages {
     ]
   }
 
-  get groupCount(): number {
-    return this.firstChunks.length - 1
+  weightOf(chunk: number): number {
+    return this.directory.details?.weights[chunk] ?? 1
   }
 
   isShared(chunk: number): boolean {
@@ -229,7 +232,7 @@ class ExtentWindow {
       this.#last = found
     }
     const { kernels } = this.#context
-    const pointer = this.#last!.area.pointer + offset - this.#extents.offsets[extent]!
+    const pointer = this.#last.area.pointer + offset - this.#extents.offsets[extent]!
     return { kernels, pointer, sizeBytes, path: this.#path, offset }
   }
 
