@@ -59,10 +59,7 @@ function runsOf(segments: readonly PlannedSegment[]): PlannedSegment[][] {
 }
 
 /** The first neighbours, as many as make a segment that is not too large. */
-function firstThatFit(
-  run: readonly PlannedSegment[],
-  most: number,
-): PlannedSegment[] | undefined {
+function firstThatFit(run: readonly PlannedSegment[], most: number): PlannedSegment[] | undefined {
   for (let first = 0; first < run.length - 1; first++) {
     const some = take(run, first, most)
     if (some.length > 1) return some

@@ -29,6 +29,19 @@ export interface PforRows {
   rowEnd: number // exclusive, at most n
 }
 
+/** Rows as they arrived, and where they go; addresses of arrays. */
+export interface ArrivedRows {
+  ids: number // u16[n]
+  startOffsets: number // u32[n]: start - baseUs
+  durations: number // u32[n]
+  n: number
+  baseUs: number
+  next: number // u32[65536]: the row that the next one with an id becomes
+  startsTo: number // f64[]
+  durationsTo: number // f64[]
+  positions: number // u32[n]
+}
+
 export interface Kernels {
   readonly kind: 'wasm' | 'typescript'
 
@@ -135,6 +148,12 @@ export interface Kernels {
    * @returns how many
    */
   nonZeroRows(from: number, n: number, to: number): number
+
+  /** Adds 1 to the u32[65536] at `counts` for each id of u16[n]. */
+  countIds(ids: number, n: number, counts: number): void
+
+  /** Puts starts and durations where `next` says, which moves on, and tells those places in `positions`. */
+  scatterRows(rows: ArrivedRows): void
 
   /**
    * Adds u32[n] durations to the u32[BUCKET_COUNT] at `histogram` and writes 16 bytes at `out`: f64 sum (exact below

@@ -51,3 +51,34 @@ export function nonZeroRows(from: usize, n: u32, to: usize): u32 {
   }
   return <u32>((to - first) >> 1)
 }
+
+export function countIds(ids: usize, n: u32, counts: usize): void {
+  for (const end = ids + (<usize>n << 1); ids < end; ids += 2) {
+    const count = counts + (<usize>load<u16>(ids) << 2)
+    store<u32>(count, load<u32>(count) + 1)
+  }
+}
+
+export function scatterRows(
+  ids: usize,
+  offsets: usize,
+  durations: usize,
+  n: u32,
+  baseUs: f64,
+  next: usize,
+  startsTo: usize,
+  durationsTo: usize,
+  positions: usize,
+): void {
+  for (const end = ids + (<usize>n << 1); ids < end; ids += 2) {
+    const place = next + (<usize>load<u16>(ids) << 2)
+    const row = load<u32>(place)
+    store<u32>(place, row + 1)
+    store<u32>(positions, row)
+    store<f64>(startsTo + (<usize>row << 3), baseUs + <f64>load<u32>(offsets))
+    store<f64>(durationsTo + (<usize>row << 3), <f64>load<u32>(durations))
+    offsets += 4
+    durations += 4
+    positions += 4
+  }
+}
