@@ -18,6 +18,7 @@ const DAY_US = 86_400e6
 export interface PlannedSegment extends IntervalFile {
   rowCount: number
   maxStartUs: number
+  version: number // of its format
 }
 
 /**
