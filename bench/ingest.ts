@@ -2,21 +2,29 @@
  * @module bench/ingest
  * How many rows per second go into the database? From columns in memory until everything is on the disk and closed,
  * one thread, durable once a second.
+ *
+ * Rows that are inserted one by one, and the mean of what was inserted, are measured beside SQLite, as the benchmark of this
+ * project's ancestor did.
  */
+import { mkdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { dataSet, type DataSet, type RowColumns } from './datasets.ts'
 import { progress, shortCount } from './harness/report.ts'
 import { withRatios, type BenchRow } from './harness/result.ts'
 import { inFolder, type Suite, type SuiteOptions } from './harness/suite.ts'
 import { median, percentiles } from './harness/statistics.ts'
+import { takeTurns as askInTurns, type Contender } from './harness/turns.ts'
 import { duckdbStore } from './stores/duckdb.ts'
 import { kroniclerStore } from './stores/kronicler.ts'
 import { sqliteStore } from './stores/sqlite.ts'
-import type { Store, StoreWriter } from './stores/store.ts'
+import type { Store, StoreReader, StoreWriter } from './stores/store.ts'
 
 const STORES = [kroniclerStore, duckdbStore, sqliteStore]
 const DEFAULT_ROWS: Record<string, number> = { A: 10e6, B: 1e6, C: 1e6 }
 const ONE_BY_ONE_ROWS = 1e6
+const MEAN_MS = 1000
 const DEFAULT_ROUNDS = 3
+const BESIDE_SQLITE = /^(one-by-one|mean)$/
 
 export const ingestSuite: Suite = {
   peers: ['@duckdb/node-api', 'libsql'],
@@ -27,7 +35,7 @@ export const ingestSuite: Suite = {
         rows.push(...(await measureSet(dataSet(name), count, options)))
       }
     }
-    return { rows: withRatios(rows, 'duckdb') }
+    return { rows: withRatios(withRatios(rows, 'sqlite', BESIDE_SQLITE), 'duckdb') }
   },
 }
 
@@ -42,13 +50,44 @@ async function measureSet(set: DataSet, count: number, options: SuiteOptions): P
     writer.append(batch),
   )
   if (set.name !== 'A') return appended
-  // as a program does that measures by itself, and as the benchmark of this project's ancestor did
+  // as a program does that measures by itself
   const few = batches.slice(0, Math.ceil(ONE_BY_ONE_ROWS / batches[0]!.count))
   const stores = [kroniclerStore, sqliteStore]
   const inserted = await takeTurns('one-by-one', stores, set, few, options, (writer, batch) =>
     writer.insertEach!(batch),
   )
-  return [...appended, ...inserted]
+  const means = await measureMeans(stores, set, few, options)
+  return [...appended, ...inserted, ...means]
+}
+
+/** The mean of a function's durations, of the same rows. */
+async function measureMeans(
+  stores: readonly Store[],
+  set: DataSet,
+  batches: readonly RowColumns[],
+  { skip, folder }: SuiteOptions,
+): Promise<BenchRow[]> {
+  return inFolder(folder, async (path) => {
+    const contenders: Contender[] = []
+    const readers: StoreReader[] = []
+    for (const store of stores.filter(({ who }) => !skip.includes(who))) {
+      const own = join(path, store.who)
+      mkdirSync(own)
+      const writer = await store.create(own, set)
+      for (const batch of batches) await writer.append(batch)
+      await writer.finish()
+      await store.prepare?.(own)
+      const reader = await store.open(own, set)
+      readers.push(reader)
+      contenders.push({
+        who: store.who,
+        ask: (random) => reader.mean!(random.below(set.models.length)),
+      })
+    }
+    const rows = await askInTurns('mean', contenders, MEAN_MS)
+    for (const reader of readers) await reader.close()
+    return rows
+  })
 }
 
 async function takeTurns(
