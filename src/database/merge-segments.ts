@@ -9,6 +9,9 @@ import type { Pace } from './pace.ts'
 import { Progress } from './progress.ts'
 import type { SegmentWriter } from './segment-writer.ts'
 
+/** Time is looked at after so many rows: of the rarest functions each has one. */
+const PACED_ROWS = 1024
+
 export interface MergeOptions {
   dense?: boolean | undefined // durations shall be small rather than fast to scan
   onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
@@ -81,24 +84,33 @@ async function mergeGroup(
   for (let i = length - 1; i >= 0; i--) {
     laterHeadsUs[i] = Math.min(laterHeadsUs[i + 1]!, members[i]!.headUs)
   }
+  let unpacedRows = 0
   for (let first = 0; first < length;) {
+    const member = members[first]!
     let end = first + 1
-    let lastUs = members[first]!.lastUs
+    let { lastUs } = member
     // rows that start together come in the order of the members anyway
     for (; laterHeadsUs[end]! < lastUs; end++) lastUs = Math.max(lastUs, members[end]!.lastUs)
-    if (end === first + 1) await addWhole(members[first]!, writer, pace)
-    else await interleave(members.slice(first, end), writer, pace)
+    if (end > first + 1) await interleave(members.slice(first, end), writer, pace)
+    else {
+      // no function of its own, whose promise would take longer than a few rows
+      for (let isLeft = true; isLeft;) {
+        unpacedRows += member.rowCount
+        isLeft = addChunk(member, writer)
+        if (unpacedRows < PACED_ROWS) continue
+        unpacedRows = 0
+        if (pace.isDue) await pace.step()
+      }
+    }
     first = end
   }
 }
 
-async function addWhole(member: MergeInput, writer: SegmentWriter, pace: Pace): Promise<void> {
-  for (let isLeft = true; isLeft;) {
-    if (member.place === undefined) member.load()
-    writer.addRows(member, member.next, member.end)
-    isLeft = member.advance(member.end)
-    if (pace.isDue) await pace.step()
-  }
+/** What is left of the chunk at hand. @returns whether the group has another one */
+function addChunk(member: MergeInput, writer: SegmentWriter): boolean {
+  if (member.place === undefined) member.load()
+  writer.addRows(member, member.next, member.end)
+  return member.advance(member.end)
 }
 
 /** Runs of rows from one member after the other: they hardly overlap, so runs are long. */
@@ -128,5 +140,5 @@ async function interleave(
     if (!member.advance(end)) left.splice(lowest, 1)
     if (pace.isDue) await pace.step()
   }
-  await addWhole(left[0]!, writer, pace)
+  while (addChunk(left[0]!, writer)) if (pace.isDue) await pace.step()
 }
