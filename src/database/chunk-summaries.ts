@@ -52,7 +52,7 @@ export class ChunkSummaries {
   narrow(durationsNs: number, count: number): void {
     const kernels = this.#kernels
     const bounds = this.#aggregate
-    kernels.narrowDurations(durationsNs, count, this.saturated, bounds)
+    kernels.narrow(durationsNs, count, 0, this.saturated, bounds)
     this.minNs = kernels.f64[bounds / 8]!
     this.maxNs = kernels.f64[bounds / 8 + 1]!
     this.isLong = this.maxNs >= LONG_DURATION_NS

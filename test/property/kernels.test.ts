@@ -508,12 +508,36 @@ describe('columns of rows', () => {
         const { k } = onBoth(
           [decoded, totals],
           (k) => k.f64.set(column, instants.start / 8),
-          (k) => k.narrowDurations(instants.start, column.length, decoded.start, totals.start),
+          (k) => k.narrow(instants.start, column.length, 0, decoded.start, totals.start),
         )
         const narrowed = k.u32.subarray(decoded.start / 4, decoded.start / 4 + column.length)
         expect([...narrowed]).toEqual([...column].map((ns) => Math.min(ns, 2 ** 32 - 1)))
         const bounds = k.f64.subarray(totals.start / 8, totals.start / 8 + 2)
         expect([...bounds]).toEqual([Math.min(...column), Math.max(...column)])
+      }),
+      RUNS,
+    )
+  })
+
+  test('what is above a base is narrowed; what is less than it, or no number, is 0', () => {
+    const any = fc.array(
+      fc.oneof(fc.double(), fc.maxSafeInteger(), fc.constantFrom(NaN, -0, -1, Infinity, -Infinity)),
+      { maxLength: 300 },
+    )
+    fc.assert(
+      fc.property(any, fc.maxSafeNat(), (column, base) => {
+        const { k } = onBoth(
+          [decoded, totals],
+          (k) => k.f64.set(column, instants.start / 8),
+          (k) => k.narrow(instants.start, column.length, base, decoded.start, totals.start),
+        )
+        const gaps = column.map((value) => value - base)
+        const narrowed = k.u32.subarray(decoded.start / 4, decoded.start / 4 + column.length)
+        const expected = gaps.map((gap) => (gap > 0 ? Math.min(Math.floor(gap), 2 ** 32 - 1) : 0))
+        expect([...narrowed]).toEqual(expected)
+        const numbers = gaps.filter((gap) => !Number.isNaN(gap))
+        expect(k.f64[totals.start / 8]).toBe(Math.min(Number.MAX_VALUE, ...numbers))
+        expect(k.f64[totals.start / 8 + 1]).toBe(Math.max(0, ...numbers))
       }),
       RUNS,
     )

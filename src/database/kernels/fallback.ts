@@ -12,7 +12,6 @@ import type { ArrivedRows, Kernels, PforRows } from './kernels.ts'
 
 const BLOCK_VALUES = 128
 const MAX_EXCEPTIONS = 63
-const SATURATED = 0xffff_ffff
 const GROUP_BUCKETS = 16
 const GROUP_COUNT = BUCKET_COUNT / GROUP_BUCKETS
 const WIDE_FLAG = 0x8000
@@ -151,27 +150,6 @@ class FallbackKernels extends ByteKernels implements Kernels {
     const target = to / 8
     let sum = start
     for (let i = 0; i < n; i++) f64[target + i] = sum += u32[source + i]!
-  }
-
-  narrowDurations(from: number, n: number, to: number, out: number): void {
-    const { f64, u32 } = this
-    let minimum = Infinity
-    let maximum = 0
-    for (let i = 0; i < n; i++) {
-      const duration = f64[from / 8 + i]!
-      if (duration < minimum) minimum = duration
-      if (duration > maximum) maximum = duration
-      u32[to / 4 + i] = duration < SATURATED ? duration : SATURATED
-    }
-    f64[out / 8] = minimum
-    f64[out / 8 + 1] = maximum
-  }
-
-  nonZeroRows(from: number, n: number, to: number): number {
-    const { u16 } = this
-    let found = 0
-    for (let i = 0; i < n; i++) if (u16[from / 2 + i] !== 0) u16[to / 2 + found++] = i
-    return found
   }
 
   countIds(ids: number, n: number, counts: number): void {

@@ -134,12 +134,11 @@ export interface Kernels {
   deltaDecode(from: number, n: number, start: number, to: number): void
 
   /**
-   * Narrows f64[n] durations, whole and in [0, 2^53), to u32[n], 2^32 - 1 for all that do not fit; writes f64 minimum
-   * and f64 maximum at `out`.
-   *
-   * @param n at least 1
+   * Narrows f64[n] to u32[n]: what each is above `base`, without its fraction; 2^32 - 1 for all that is more, 0 for what is
+   * less than 0 or no number. Writes f64 minimum and f64 maximum of what was narrowed at `out`: they are at most 1.8e308 and
+   * at least 0.
    */
-  narrowDurations(from: number, n: number, to: number, out: number): void
+  narrow(from: number, n: number, base: number, to: number, out: number): void
 
   /**
    * Writes the rows of u16[n] that are not 0 to the u16[at most n] at `to`, ascending.
@@ -193,7 +192,16 @@ export interface Kernels {
 /** What of the kernels writing a log takes. */
 export type LogKernels = Pick<
   Kernels,
-  'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate' | 'xxh64' | 'xxh64Low'
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'f64'
+  | 'view'
+  | 'allocate'
+  | 'xxh64'
+  | 'xxh64Low'
+  | 'narrow'
+  | 'nonZeroRows'
 >
 
 /** Whether this thread has found that WebAssembly does not work here. */

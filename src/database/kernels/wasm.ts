@@ -167,8 +167,8 @@ class WasmKernels extends KernelMemory implements Kernels {
     this.#exports.deltaDecode(from, n, start, to)
   }
 
-  narrowDurations(from: number, n: number, to: number, out: number): void {
-    this.#exports.narrowDurations(from, n, to, out)
+  narrow(from: number, n: number, base: number, to: number, out: number): void {
+    this.#exports.narrow(from, n, base, to, out)
   }
 
   nonZeroRows(from: number, n: number, to: number): number {

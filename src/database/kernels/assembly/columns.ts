@@ -1,35 +1,47 @@
 /** Passes over columns of rows that are about to be stored. */
 
-/** Durations from here on are told apart by the caller, who finds the largest one at `out`. */
+/** What larger numbers become. */
 const SATURATED: f64 = 4294967295
 
-export function narrowDurations(from: usize, n: u32, to: usize, out: usize): void {
+export function narrow(from: usize, n: u32, base: f64, to: usize, out: usize): void {
+  const bases = f64x2.splat(base)
   let minima = f64x2.splat(f64.MAX_VALUE)
   let maxima = f64x2.splat(0)
   let i: u32 = 0
   for (; i + 4 <= n; i += 4) {
-    const low = v128.load(from)
-    const high = v128.load(from, 16)
-    minima = f64x2.min(minima, f64x2.min(low, high))
-    maxima = f64x2.max(maxima, f64x2.max(low, high))
+    const low = f64x2.sub(v128.load(from), bases)
+    const high = f64x2.sub(v128.load(from, 16), bases)
+    // these take the first of the two where one is no number
+    minima = f64x2.pmin(f64x2.pmin(minima, low), high)
+    maxima = f64x2.pmax(f64x2.pmax(maxima, low), high)
     const lowWords = i32x4.trunc_sat_f64x2_u_zero(low)
     const highWords = i32x4.trunc_sat_f64x2_u_zero(high)
     v128.store(to, v128.shuffle<u32>(lowWords, highWords, 0, 1, 4, 5))
     from += 32
     to += 16
   }
-  let minimum = min(f64x2.extract_lane(minima, 0), f64x2.extract_lane(minima, 1))
-  let maximum = max(f64x2.extract_lane(maxima, 0), f64x2.extract_lane(maxima, 1))
+  let minimum = lesser(f64x2.extract_lane(minima, 0), f64x2.extract_lane(minima, 1))
+  let maximum = greater(f64x2.extract_lane(maxima, 0), f64x2.extract_lane(maxima, 1))
   for (; i < n; i++) {
-    const duration = load<f64>(from)
-    minimum = min(minimum, duration)
-    maximum = max(maximum, duration)
-    store<u32>(to, <u32>min(duration, SATURATED))
+    const value = load<f64>(from) - base
+    minimum = lesser(minimum, value)
+    maximum = greater(maximum, value)
+    store<u32>(to, value > 0 ? <u32>lesser(value, SATURATED) : 0)
     from += 8
     to += 4
   }
   store<f64>(out, minimum)
   store<f64>(out, maximum, 8)
+}
+
+@inline
+function lesser(a: f64, b: f64): f64 {
+  return b < a ? b : a
+}
+
+@inline
+function greater(a: f64, b: f64): f64 {
+  return b > a ? b : a
 }
 
 export function nonZeroRows(from: usize, n: u32, to: usize): u32 {
