@@ -6,6 +6,7 @@
  * Rows that are inserted one by one, and the mean of what was inserted, are measured beside SQLite, as the benchmark of this
  * project's ancestor did.
  */
+import { spawnSync } from 'node:child_process'
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { dataSet, type DataSet, type RowColumns } from './datasets.ts'
@@ -105,6 +106,7 @@ async function takeTurns(
   for (let round = 0; round < rounds; round++) {
     for (const { store, rates } of round % 2 === 0 ? runs : [...runs].reverse()) {
       const seconds = await inFolder(folder, (path) => ingest(store, path, set, batches, hand))
+      settle()
       rates.push(count / seconds)
       progress(`${what}: ${store.who} ${(count / seconds / 1e6).toFixed(2)} M rows/s`)
     }
@@ -117,6 +119,11 @@ async function takeTurns(
     ...percentiles(rates),
     best: Math.max(...rates),
   }))
+}
+
+/** What the one before has left to the system to be written must not slow down the next one. */
+function settle(): void {
+  spawnSync('sync') // there is none on Windows, where nothing happens then
 }
 
 /** @returns seconds */
