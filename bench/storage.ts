@@ -18,6 +18,7 @@ import { inFolder, type Suite, type SuiteOptions } from './harness/suite.ts'
 import { duckdbFile, duckdbStore, runInDuckdb } from './stores/duckdb.ts'
 import { kroniclerStore } from './stores/kronicler.ts'
 import { sqliteStore } from './stores/sqlite.ts'
+import { regionSizes } from './storage/regions.ts'
 import { sizeOnDisk, type Store } from './stores/store.ts'
 
 const DEFAULT_ROWS = [10e6]
@@ -56,8 +57,10 @@ async function measureSet(
       add(store.who, sizeOnDisk(path))
       if (store === duckdbStore) await addRewritten(path, add)
       if (store !== kroniclerStore) return
+      tellRegions(path, count)
       await compactDatabase(path)
       add('kronicler-merged', sizeOnDisk(path))
+      tellRegions(path, count)
     })
   }
   if (skip.includes(kroniclerStore.who)) return rows
@@ -67,6 +70,12 @@ async function measureSet(
     add('kronicler-dense', sizeOnDisk(path))
   })
   return rows
+}
+
+function tellRegions(folder: string, count: number): void {
+  const parts = Object.entries(regionSizes(folder)).filter(([, sizeBytes]) => sizeBytes > 0)
+  const texts = parts.map(([region, sizeBytes]) => `${region} ${(sizeBytes / count).toFixed(3)}`)
+  progress(`  of which ${texts.join(', ')}`)
 }
 
 async function fill(store: Store, folder: string, set: DataSet, count: number): Promise<void> {

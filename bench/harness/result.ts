@@ -78,10 +78,11 @@ export function writeResult(path: string, result: BenchResult): string {
   return file
 }
 
-/** Adds ratio and baseline to every row of the same question: the name after the slash. */
-export function withRatios(rows: BenchRow[], baselineWho: string): BenchRow[] {
+/** Adds ratio and baseline to every row of the same question, the name after the slash, if it is one of `whats`. */
+export function withRatios(rows: BenchRow[], baselineWho: string, whats = /./): BenchRow[] {
   return rows.map((row) => {
     const [who, what] = row.name.split('/')
+    if (!whats.test(what!)) return row
     const baseline = rows.find(({ name }) => name === `${baselineWho}/${what}`)
     if (baseline === undefined || who === baselineWho) return row
     return { ...row, ratio: row.value / baseline.value, baseline: baseline.name }

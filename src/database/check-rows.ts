@@ -18,24 +18,35 @@ import {
  * @throws {TypeError}  attributes are no text of a JSON object
  */
 export function checkRows(rows: RowColumns, functions: number, errorTypes: number): void {
-  const { count, details, durationsNs, functionIds, startsUs } = rows
+  const { count, details } = rows
   checkLengths(rows)
-  for (let row = 0; row < count; row++) {
-    const durationNs = durationsNs[row]!
-    const startUs = startsUs[row]!
-    if (
-      !(durationNs >= 0 && Number.isSafeInteger(durationNs)) ||
-      !(startUs >= 0 && Number.isSafeInteger(startUs)) ||
-      functionIds[row]! >= functions ||
-      rows.errorTypes[row]! > errorTypes
-    ) {
-      throw new RangeError(
-        `row ${row} is out of range: function ${functionIds[row]} of ${functions}, start ${startUs} µs, ` +
-          `duration ${durationNs} ns, error ${rows.errorTypes[row]} of ${errorTypes}`,
-      )
-    }
+  const row = Math.min(
+    firstImpossible(rows.durationsNs, count),
+    firstImpossible(rows.startsUs, count),
+    firstAbove(rows.functionIds, count, functions - 1),
+    firstAbove(rows.errorTypes, count, errorTypes),
+  )
+  if (row < count) {
+    throw new RangeError(
+      `row ${row} is out of range: function ${rows.functionIds[row]} of ${functions}, start ${rows.startsUs[row]} µs, ` +
+        `duration ${rows.durationsNs[row]} ns, error ${rows.errorTypes[row]} of ${errorTypes}`,
+    )
   }
   if (details !== undefined) checkDetails(details, rows, functions)
+}
+
+/** Row of the first number that is not whole, or not in [0, 2^53); `count`: there is none. */
+function firstImpossible(column: Float64Array, count: number): number {
+  for (let row = 0; row < count; row++) {
+    const value = column[row]!
+    if (!(value >= 0 && value <= Number.MAX_SAFE_INTEGER && Math.floor(value) === value)) return row
+  }
+  return count
+}
+
+function firstAbove(column: Uint32Array | Uint16Array, count: number, most: number): number {
+  for (let row = 0; row < count; row++) if (column[row]! > most) return row
+  return count
 }
 
 function checkLengths({ count, details, ...columns }: RowColumns): void {

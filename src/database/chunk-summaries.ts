@@ -30,7 +30,7 @@ export class ChunkSummaries {
   readonly #histogram: number // u32[BUCKET_COUNT], zero between chunks
   readonly #total: number // the same of a group, zero between groups
   readonly #sparse: number // a sparse histogram
-  readonly #aggregate: number // f64 sum, u32 minimum, u32 maximum
+  readonly #aggregate: number // of 16 bytes: f64 sum, u32 minimum, u32 maximum; or f64 minimum, f64 maximum
 
   constructor(kernels: Kernels) {
     this.#kernels = kernels
@@ -48,22 +48,14 @@ export class ChunkSummaries {
     this.#kernels.u32.fill(0, this.#total / 4, this.#total / 4 + BUCKET_COUNT)
   }
 
-  /** Narrows durations to 32 bits, to `saturated`, and finds their bounds. */
-  narrow(durationsNs: Float64Array): void {
-    const { u32 } = this.#kernels
-    const to = this.saturated / 4
-    const count = durationsNs.length
-    let minNs = Infinity
-    let maxNs = 0
-    for (let row = 0; row < count; row++) {
-      const durationNs = durationsNs[row]!
-      if (durationNs < minNs) minNs = durationNs
-      if (durationNs > maxNs) maxNs = durationNs
-      u32[to + row] = durationNs < LONG_DURATION_NS ? durationNs : LONG_DURATION_NS
-    }
-    this.minNs = minNs
-    this.maxNs = maxNs
-    this.isLong = maxNs >= LONG_DURATION_NS
+  /** Narrows the f64[count] at an address to 32 bits, to `saturated`, and finds their bounds. */
+  narrow(durationsNs: number, count: number): void {
+    const kernels = this.#kernels
+    const bounds = this.#aggregate
+    kernels.narrow(durationsNs, count, 0, this.saturated, bounds)
+    this.minNs = kernels.f64[bounds / 8]!
+    this.maxNs = kernels.f64[bounds / 8 + 1]!
+    this.isLong = this.maxNs >= LONG_DURATION_NS
   }
 
   /**

@@ -18,7 +18,7 @@ import {
 } from './format/wal-frame.ts'
 import { MAX_FRAME_ROWS } from './format/wal-frame-layout.ts'
 import type { Kernels } from './kernels/kernels.ts'
-import type { GroupRows } from './page-rows.ts'
+import type { ColumnsPlace, GroupRows } from './page-rows.ts'
 import type { Progress } from './progress.ts'
 import { Scratch } from './scratch.ts'
 import { sortRows } from './sort-rows.ts'
@@ -46,9 +46,9 @@ export class ClusteredRows implements GroupRows {
   readonly #starts: Scratch
   readonly #durations: Scratch
   readonly #errors: Scratch
-  readonly #table = new Uint32Array(TABLE_IDS) // rows of each id, later the next row to fill
+  readonly #table: number // u32[TABLE_IDS] in the kernels' memory: rows of each id, later the next row to fill
   readonly #map = new Map<number, number>() // the same for the ids beyond the table
-  readonly #positions = new Uint32Array(MAX_FRAME_ROWS) // where the rows of a frame went
+  readonly #positions: number // u32[MAX_FRAME_ROWS] there: where the rows of a frame went
 
   #views: ClusteredColumns | undefined
 
@@ -57,6 +57,7 @@ export class ClusteredRows implements GroupRows {
   maxStartUs = 0
   functions: FunctionRows[] = [] // a function whose rows have several weights stands in it as often
   details: ArrivedDetails | undefined // undefined: all rows have the defaults
+  place: ColumnsPlace | undefined
   // f64[rowCount], f64[rowCount] and u16[rowCount] in the kernels' memory
   startsUs = 0
   durationsNs = 0
@@ -67,6 +68,8 @@ export class ClusteredRows implements GroupRows {
     this.#starts = new Scratch(kernels)
     this.#durations = new Scratch(kernels)
     this.#errors = new Scratch(kernels)
+    this.#table = kernels.allocate(4 * TABLE_IDS)
+    this.#positions = kernels.allocate(4 * MAX_FRAME_ROWS)
   }
 
   /**
@@ -80,7 +83,7 @@ export class ClusteredRows implements GroupRows {
     slots: SlotSequences,
     progress: Progress,
   ): void {
-    this.#table.fill(0)
+    this.#kernels.u32.fill(0, this.#table / 4, this.#table / 4 + TABLE_IDS)
     this.#map.clear()
     const skips: number[] = []
     let hasDetails = false
@@ -90,7 +93,7 @@ export class ClusteredRows implements GroupRows {
       skips.push(slots.take(frame))
     }
     positions.forEach((position, i) => {
-      this.#count(functionIdsOf(this.#kernels, readWalFrame(file, position)), skips[i]!)
+      this.#count(readWalFrame(file, position), skips[i]!)
       progress.tick()
     })
     this.#place()
@@ -99,6 +102,8 @@ export class ClusteredRows implements GroupRows {
     this.startsUs = this.#starts.reserve(8 * this.rowCount)
     this.durationsNs = this.#durations.reserve(8 * this.rowCount)
     this.errorTypes = this.#errors.reserve(2 * this.rowCount)
+    const { durationsNs, errorTypes, startsUs } = this
+    this.place = { startsUs, durationsNs, errorTypes, isFixed: true }
     this.#kernels.u16.fill(0, this.errorTypes / 2, this.errorTypes / 2 + this.rowCount)
     positions.forEach((position, i) => {
       this.#scatter(file, position, skips[i]!)
@@ -107,11 +112,17 @@ export class ClusteredRows implements GroupRows {
     this.#sort(progress)
   }
 
-  #count(ids: Uint16Array | Uint32Array, skip: number): void {
-    const table = this.#table
-    for (let row = skip; row < ids.length; row++) {
+  #count(frame: WalFrame, skip: number): void {
+    const kernels = this.#kernels
+    const { functionIds, rowCount, wideIds } = frame
+    if (!wideIds) {
+      kernels.countIds(functionIds + 2 * skip, rowCount - skip, this.#table)
+      return
+    }
+    const ids = functionIdsOf(kernels, frame)
+    for (let row = skip; row < rowCount; row++) {
       const id = ids[row]!
-      if (id < TABLE_IDS) table[id]!++
+      if (id < TABLE_IDS) kernels.u32[this.#table / 4 + id]!++
       else this.#map.set(id, (this.#map.get(id) ?? 0) + 1)
     }
   }
@@ -124,7 +135,7 @@ export class ClusteredRows implements GroupRows {
       this.functions.push({ functionId, weight: 1, first, end: first + count })
       first += count
     }
-    const table = this.#table
+    const table = this.#kernels.u32.subarray(this.#table / 4, this.#table / 4 + TABLE_IDS)
     for (let id = 0; id < TABLE_IDS; id++) {
       const count = table[id]!
       table[id] = first
@@ -144,7 +155,7 @@ export class ClusteredRows implements GroupRows {
     if (frame.wideIds || frame.wideStarts) this.#scatterWide(frame, skip)
     else this.#scatterNarrow(frame, skip)
     const { f64, u16 } = kernels
-    const positions = this.#positions
+    const positions = this.#positionsOf(frame)
     this.details?.add(frame, skip, positions)
     forEachLong(kernels, frame, (row, durationNs) => {
       if (row >= skip) f64[this.durationsNs / 8 + positions[row]!] = durationNs
@@ -154,25 +165,19 @@ export class ClusteredRows implements GroupRows {
     })
   }
 
-  /** Nearly every frame: one pass, because this loop decides how fast sealing is. */
+  /** Nearly every frame: one pass, because this decides how fast sealing is. */
   #scatterNarrow(frame: WalFrame, skip: number): void {
-    const { u16, u32, f64 } = this.#kernels
-    const { baseUs, rowCount } = frame
-    const table = this.#table
-    const positions = this.#positions
-    const ids = frame.functionIds >>> 1
-    const offsets = frame.startOffsets >>> 2
-    const durations = frame.durations >>> 2
-    const startsTo = this.startsUs >>> 3
-    const durationsTo = this.durationsNs >>> 3
-    for (let row = skip; row < rowCount; row++) {
-      const id = u16[ids + row]!
-      const to = table[id]!
-      table[id] = to + 1
-      positions[row] = to
-      f64[startsTo + to] = baseUs + u32[offsets + row]!
-      f64[durationsTo + to] = u32[durations + row]!
-    }
+    this.#kernels.scatterRows({
+      ids: frame.functionIds + 2 * skip,
+      startOffsets: frame.startOffsets + 4 * skip,
+      durations: frame.durations + 4 * skip,
+      n: frame.rowCount - skip,
+      baseUs: frame.baseUs,
+      next: this.#table,
+      startsTo: this.startsUs,
+      durationsTo: this.durationsNs,
+      positions: this.#positions + 4 * skip,
+    })
   }
 
   #scatterWide(frame: WalFrame, skip: number): void {
@@ -181,9 +186,10 @@ export class ClusteredRows implements GroupRows {
     const ids = functionIdsOf(kernels, frame)
     const startsUs = new Float64Array(frame.rowCount)
     decodeStarts(kernels, frame, 0, startsUs, 0)
+    const positions = this.#positionsOf(frame)
     for (let row = skip; row < frame.rowCount; row++) {
       const to = this.#takePosition(ids[row]!)
-      this.#positions[row] = to
+      positions[row] = to
       f64[this.startsUs / 8 + to] = startsUs[row]!
       f64[this.durationsNs / 8 + to] = u32[frame.durations / 4 + row]!
     }
@@ -191,10 +197,16 @@ export class ClusteredRows implements GroupRows {
 
   /** Where the function's next row goes. */
   #takePosition(id: number): number {
-    if (id < TABLE_IDS) return this.#table[id]!++
+    if (id < TABLE_IDS) return this.#kernels.u32[this.#table / 4 + id]!++
     const position = this.#map.get(id)!
     this.#map.set(id, position + 1)
     return position
+  }
+
+  /** Where the rows of a frame went. */
+  #positionsOf({ rowCount }: WalFrame): Uint32Array {
+    const first = this.#positions / 4
+    return this.#kernels.u32.subarray(first, first + rowCount)
   }
 
   #sort(progress: Progress): void {

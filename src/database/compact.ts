@@ -43,7 +43,21 @@ export interface CompactedFolder {
   faults: CorruptionError[] // damaged files, which are left as they are
 }
 
-const EVERYTHING: CompactOptions = { all: true, minAgeMs: 0, newest: 0 }
+/**
+ * What is younger is waited for. Nobody writes to these folders any more, but whoever follows the rows as they arrive reads a
+ * log that came and went between two of his looks, every 100 ms, from its segment, and must not find it merged with rows
+ * that he has seen. Others may look at any moment: a reader that does not find a file lists the folder again.
+ */
+const SETTLING_MS = 300
+/** A program of its own has the memory to merge as many logs as make the largest segment in one go. */
+const MOST_MERGED_SEGMENTS = 64
+const EVERYTHING: CompactOptions = {
+  all: true,
+  minAgeMs: 0,
+  newest: 0,
+  upgrade: true,
+  most: MOST_MERGED_SEGMENTS,
+}
 
 /**
  * Merges the segments of all writers that are not running, up to 16 million rows each and one file a day at least. Rows
@@ -100,6 +114,7 @@ export async function compactDatabaseOn(
       await pace.step()
     }
     onProgress?.({ ...progress })
+    if (progress.totalRows > 0) await pace.wait(settlingMs(held.map(({ keeper }) => keeper)))
     for (const { claim, keeper, result } of held) {
       const onRows = (rows: number): void => {
         progress.rows += rows
@@ -117,6 +132,13 @@ export async function compactDatabaseOn(
     for (const { claim } of held) claim.release()
   }
   return { folders }
+}
+
+/** Until the youngest segment is as old as it must be. */
+function settlingMs(keepers: readonly FolderKeeper[]): number {
+  const youngestMs = Math.max(...keepers.map((keeper) => keeper.newestSegmentMs()))
+  const leftMs = youngestMs + SETTLING_MS - Date.now()
+  return Math.min(Math.max(0, leftMs), SETTLING_MS) // the file system's clock may be another one
 }
 
 function emptyResult(folder: string, state: CompactedFolder['state']): CompactedFolder {

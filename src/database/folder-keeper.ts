@@ -23,6 +23,7 @@ import {
   SEGMENT_HEADER_SIZE_BYTES,
   type SegmentHeader,
 } from './format/segment-header.ts'
+import { SEGMENT_VERSION } from './format/versions.ts'
 import { WAL_HEADER_SIZE_BYTES } from './format/wal-header.ts'
 import { loadFallbackKernels, loadKernels } from './kernels/kernels.ts'
 import { MergeInput } from './merge-input.ts'
@@ -41,8 +42,9 @@ import { SegmentWriter } from './segment-writer.ts'
  * seen neither the one nor, otherwise, the others.
  */
 const GRACE_MS = 100
-/** Pages that are kept, encoded: of each input of a merge, of all that expire together. */
-const INPUT_POOL_SIZE_BYTES = 512 * 1024
+/** Pages that are kept, encoded: merging keeps them itself. */
+const MERGE_POOL_SIZE_BYTES = 512 * 1024
+/** Of all that expire together. */
 const EXPIRY_POOL_SIZE_BYTES = 8 * 1024 * 1024
 /** A larger roll-up is not written again. */
 const SMALL_ROLL_UP_SIZE_BYTES = 4 * 1024 * 1024
@@ -57,6 +59,8 @@ export interface CompactOptions {
   all: boolean // merge whatever can be
   minAgeMs: number // younger segments are left alone
   newest: number // as many of the newest ones, too
+  upgrade?: boolean | undefined // rewrite what is of an older format, also alone (default false)
+  most?: number | undefined // files that are merged at once (default MAX_MERGED_SEGMENTS)
   dense?: boolean | undefined // durations take less room, and longer to be scanned (default false)
   onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
 }
@@ -131,21 +135,40 @@ export class FolderKeeper {
   }
 
   /** Neighbours that compact() would merge next. */
-  nextMerge({ all, minAgeMs, newest }: CompactOptions): PlannedSegment[] | undefined {
+  nextMerge({
+    all,
+    minAgeMs,
+    most,
+    newest,
+    upgrade,
+  }: CompactOptions): PlannedSegment[] | undefined {
     return this.#doing('listing', () => {
       const segments = this.#plannable(minAgeMs, newest)
-      return segments.length < 2 ? undefined : planCompaction(segments, all)
+      return planRewrite(segments, all, most, upgrade)
+    })
+  }
+
+  /** When the newest segment was written, milliseconds since the Unix epoch; 0: there is none. */
+  newestSegmentMs(): number {
+    return this.#doing('listing', () => {
+      const newest = this.contents().segments.at(-1)
+      return newest === undefined ? 0 : this.#files.stat(join(this.path, newest.name)).modifiedMs
     })
   }
 
   /** Rows that compact() would write. */
-  rowsToMerge({ all, minAgeMs, newest }: CompactOptions): number {
+  rowsToMerge({ all, minAgeMs, most, newest, upgrade }: CompactOptions): number {
     let segments = this.#doing('listing', () => this.#plannable(minAgeMs, newest))
     let rows = 0
     for (;;) {
-      const some = planCompaction(segments, all)
+      const some = planRewrite(segments, all, most, upgrade)
       if (some === undefined) return rows
-      const merged = { ...some[0]!, high: some.at(-1)!.high, rowCount: sumRows(some) }
+      const merged = {
+        ...some[0]!,
+        high: some.at(-1)!.high,
+        rowCount: sumRows(some),
+        version: SEGMENT_VERSION,
+      }
       rows += merged.rowCount
       segments = segments.flatMap((segment) =>
         segment === some[0] ? [merged] : some.includes(segment) ? [] : [segment],
@@ -275,14 +298,12 @@ export class FolderKeeper {
     const name = segmentFileName(segments[0]!.low, segments.at(-1)!.high)
     const kernels = loadKernels() // their memory goes when the merge is over
     await pace.step()
+    const context = new ReaderContext(this.#files, kernels, MERGE_POOL_SIZE_BYTES, undefined)
     const inputs: MergeInput[] = []
     await this.#publish(name, async (descriptor) => {
       try {
         for (const segment of segments) {
-          // a context of its own: pages that several functions share stay decoded
-          const context = new ReaderContext(this.#files, kernels, INPUT_POOL_SIZE_BYTES, undefined)
-          const reader = new SegmentReader(context, join(this.path, segment.name), segment)
-          inputs.push(new MergeInput(reader, kernels))
+          inputs.push(new MergeInput(context, join(this.path, segment.name), segment))
           context.faults.flush()
           await pace.step()
         }
@@ -293,7 +314,11 @@ export class FolderKeeper {
         closeQuietly(inputs)
       }
     })
-    await this.#supersede(segments, pace)
+    this.#headers.delete(name)
+    await this.#supersede(
+      segments.filter((segment) => segment.name !== name), // rewritten alone it has taken its own place
+      pace,
+    )
   }
 
   /** Makes a file that appears under its name when it is complete and durable. */
@@ -320,6 +345,7 @@ export class FolderKeeper {
 
   /** Removes files for which another one stands by now. */
   async #supersede(superseded: readonly IntervalFile[], pace: Pace): Promise<void> {
+    if (superseded.length === 0) return
     await pace.wait(GRACE_MS)
     for (const { name } of superseded) {
       this.#remove(name)
@@ -343,8 +369,8 @@ export class FolderKeeper {
       const header = this.#headerOf(segment)
       if (header === undefined) continue
       if (this.#files.stat(join(this.path, segment.name)).modifiedMs > before) break
-      const { maxStartUs, rowCount } = header
-      planned.push({ ...segment, rowCount, maxStartUs })
+      const { maxStartUs, rowCount, version } = header
+      planned.push({ ...segment, rowCount, maxStartUs, version })
     }
     return planned
   }
@@ -435,6 +461,19 @@ function neighbours(files: readonly IntervalFile[]): IntervalFile[][] {
     else runs.push([file])
   }
   return runs
+}
+
+/** Neighbours to be merged, or else one that is to be rewritten. */
+function planRewrite(
+  segments: readonly PlannedSegment[],
+  all: boolean,
+  most: number | undefined,
+  upgrade = false,
+): PlannedSegment[] | undefined {
+  const merged = planCompaction(segments, all, most)
+  if (merged !== undefined || !upgrade) return merged
+  const old = segments.find(({ version }) => version < SEGMENT_VERSION)
+  return old && [old]
 }
 
 function sumRows(segments: readonly PlannedSegment[]): number {

@@ -1,134 +1,142 @@
 /**
  * @module database/merge-input
- * One of the segments that are merged: its groups in turn, and of the group at hand one decoded chunk.
+ * One of the segments that are merged: its groups in turn, and of the group at hand one chunk, decoded when its rows are
+ * needed. Neighbours in time hardly overlap, so that is seldom more than one input's at a time.
  */
-import type { RowAttributes } from './chunk-source.ts'
-import { MAX_CHUNK_ROWS } from './format/pages.ts'
+import type { SequenceInterval } from './format/directory.ts'
 import type { Kernels } from './kernels/kernels.ts'
 import type { GroupDetails, GroupRows } from './page-rows.ts'
-import type { SegmentReader } from './segment-reader.ts'
+import type { ReaderContext } from './reader-context.ts'
+import { SegmentPages, type DecodedRows } from './segment-pages.ts'
 
 export class MergeInput implements GroupRows {
-  readonly #source: SegmentReader
-  readonly #kernels: Kernels
-  #group = 0
-  #chunk = 0
-  #chunkEnd = 0 // of the group at hand
-
-  // The chunk at hand.
-  readonly startsUs = new Float64Array(MAX_CHUNK_ROWS)
-  readonly #durationsNs = new Float64Array(MAX_CHUNK_ROWS)
-  readonly #errorTypes = new Uint16Array(MAX_CHUNK_ROWS)
-  readonly #columns = {
-    startsUs: this.startsUs,
-    durationsNs: this.#durationsNs,
-    errorTypes: this.#errorTypes,
-  }
-  #contexts: Uint32Array | undefined
-  #childrenNs: Float64Array | undefined
-  #attributes: RowAttributes | undefined
-  details: GroupDetails | undefined
-  readonly #ownDetails: GroupDetails = {
-    copy: (first, end, contexts, childrenNs, to) => {
-      copyOrZero(this.#contexts, first, end, contexts, to)
-      copyOrZero(this.#childrenNs, first, end, childrenNs, to)
-    },
-    attributesOf: (row) => this.#attributes?.get(row),
-  }
+  // Of the group at hand; -1: there is none.
+  functionId = -1
+  weight = -1
   rowCount = 0
-  /** First row that is not merged yet. */
+  /** Start of the next row, or a bound below it while its chunk is not decoded. */
+  headUs = 0
+  /** A bound above all starts. */
+  lastUs = 0
+  /** Rows [next, end) of the columns are those of the chunk at hand that are not merged yet. */
   next = 0
+  end = 0
+  place: DecodedRows | undefined // undefined: the chunk is not decoded
+  details: GroupDetails | undefined
+  readonly #context: ReaderContext
+  readonly #kernels: Kernels
+  readonly #pages: SegmentPages
+  #chunk = 0
+  #chunkEnd = 0 // of the group
+  #shared: DecodedRows | undefined // the page that groups share
+  #own: DecodedRows | undefined
 
-  constructor(source: SegmentReader, kernels: Kernels) {
-    this.#source = source
-    this.#kernels = kernels
+  constructor(context: ReaderContext, path: string, interval: SequenceInterval) {
+    this.#context = context
+    this.#kernels = context.kernels
+    this.#pages = new SegmentPages(context, path, interval)
+    this.#enterGroup()
   }
 
   get header() {
-    return this.#source.header
+    return this.#pages.header
   }
 
   columns() {
-    return this.#columns
+    const { f64, u16 } = this.#kernels
+    const { durationsNs, errorTypes, rowCount, startsUs } = this.place!
+    return {
+      startsUs: f64.subarray(startsUs / 8, startsUs / 8 + rowCount),
+      durationsNs: f64.subarray(durationsNs / 8, durationsNs / 8 + rowCount),
+      errorTypes: u16.subarray(errorTypes / 2, errorTypes / 2 + rowCount),
+    }
   }
 
-  /** No groups are left. */
-  get isDone(): boolean {
-    return this.#group >= this.#source.groupCount
+  /** Makes the rows of the chunk at hand available. @throws {CorruptionError} */
+  load(): void {
+    const pages = this.#pages
+    const chunk = this.#chunk
+    const { firstRows, pages: pageOf, rowCounts } = pages.directory
+    let rows: DecodedRows
+    if (pages.isShared(chunk)) {
+      const shared = this.#shared
+      const isDecoded = shared !== undefined && shared.page === pageOf[chunk]
+      rows = isDecoded ? shared : pages.decode(chunk, shared)
+      this.#shared = rows
+      pages.decodeSharedStarts(chunk, rows)
+    } else {
+      rows = pages.decode(chunk, this.#own)
+      this.#own = rows
+    }
+    this.place = rows
+    this.details = rows.details
+    this.next = firstRows[chunk]!
+    this.end = this.next + rowCounts[chunk]!
+    this.headUs = this.#startOf(this.next)
   }
 
-  // Of the group at hand.
-  get functionId(): number {
-    return this.#source.functionIds[this.#source.firstChunks[this.#group]!]!
+  /** The first row from `next` on that starts at `limitUs` or later; `end` if none does. */
+  rowFrom(limitUs: number): number {
+    if (this.#startOf(this.end - 1) < limitUs) return this.end
+    let low = this.next
+    let high = this.end
+    while (low < high) {
+      const middle = (low + high) >>> 1
+      if (this.#startOf(middle) < limitUs) low = middle + 1
+      else high = middle
+    }
+    return low
   }
 
-  get weight(): number {
-    return this.#source.groupWeight(this.#group)
-  }
-
-  /** Loads the first chunk of the group. @returns rows of the group */
-  enterGroup(): number {
-    const { firstChunks, rowCounts } = this.#source
-    this.#chunk = firstChunks[this.#group]!
-    this.#chunkEnd = firstChunks[this.#group + 1]!
-    let rows = 0
-    for (let chunk = this.#chunk; chunk < this.#chunkEnd; chunk++) rows += rowCounts[chunk]!
-    this.#load()
-    return rows
-  }
-
-  /** Goes on to the next chunk, the rows of this one being merged. @returns false: the group has no more */
-  nextChunk(): boolean {
-    if (++this.#chunk < this.#chunkEnd) {
-      this.#load()
+  /** The rows before `row` are merged. @returns whether the group has any left */
+  advance(row: number): boolean {
+    if (row < this.end) {
+      this.next = row
+      this.headUs = this.#startOf(row)
       return true
     }
-    this.#group++
+    this.place = undefined
+    if (++this.#chunk < this.#chunkEnd) {
+      this.headUs = this.#pages.directory.minStartsUs[this.#chunk]!
+      return true
+    }
+    if (this.#own !== undefined) this.#context.arena.give(this.#own.area)
+    this.#own = undefined
+    this.#enterGroup()
     return false
   }
 
   close(): void {
-    this.#source.close()
+    this.#pages.close()
+    for (const rows of [this.#own, this.#shared]) {
+      if (rows !== undefined) this.#context.arena.give(rows.area)
+    }
+    this.#own = undefined
+    this.#shared = undefined
   }
 
-  /** A damaged page throws: whoever has opened the segment listens to no faults. */
-  #load(): void {
-    const source = this.#source
-    const chunk = this.#chunk
-    const count = source.rowCounts[chunk]!
-    this.rowCount = count
-    this.next = 0
-    const durations = source.durationsOf(chunk)!
-    const from = durations.pointer / 4
-    this.#durationsNs.set(this.#kernels.u32.subarray(from, from + count))
-    durations.longs?.rows.forEach((row, i) => {
-      this.#durationsNs[row] = durations.longs!.durationsNs[i]!
-    })
-    this.#errorTypes.fill(0, 0, count)
-    const errors = source.errorsOf(chunk)!
-    errors.rows.forEach((row, i) => {
-      this.#errorTypes[row] = errors.types[i]!
-    })
-    this.startsUs.set(source.startsOf(chunk)!)
-    if (source.hasDetails[chunk] === 0) {
-      this.details = undefined
+  /** The one that begins with the next chunk: all chunks of its function and weight. */
+  #enterGroup(): void {
+    const pages = this.#pages
+    const { chunkCount, functionIds, maxStartsUs, minStartsUs, rowCounts } = pages.directory
+    const first = this.#chunkEnd
+    if (first === chunkCount) {
+      this.functionId = -1
       return
     }
-    const { childrenNs, contexts } = source.detailsOf(chunk)!
-    this.#contexts = contexts
-    this.#childrenNs = childrenNs
-    this.#attributes = source.attributesOf(chunk)!
-    this.details = this.#ownDetails
+    this.#chunk = first
+    this.functionId = functionIds[first]!
+    this.weight = pages.weightOf(first)
+    this.rowCount = 0
+    let end = first
+    do this.rowCount += rowCounts[end++]!
+    while (functionIds[end] === this.functionId && pages.weightOf(end) === this.weight)
+    this.#chunkEnd = end
+    this.headUs = minStartsUs[first]!
+    this.lastUs = maxStartsUs[end - 1]!
   }
-}
 
-function copyOrZero<T extends Uint32Array | Float64Array>(
-  from: T | undefined,
-  first: number,
-  end: number,
-  to: T,
-  at: number,
-): void {
-  if (from === undefined) to.fill(0, at, at + end - first)
-  else to.set(from.subarray(first, end), at)
+  #startOf(row: number): number {
+    return this.#kernels.f64[this.place!.startsUs / 8 + row]!
+  }
 }

@@ -1,14 +1,16 @@
 /**
  * @module database/merge-segments
- * Neighbouring segments → one, function by function, in as much memory as one chunk of each takes.
+ * Neighbouring segments → one, function by function, in as much memory as a few chunks take and the pages that functions share.
  *
  * Rows of one function, weight and start keep the order in which they arrived: those of the earlier segment come first.
  */
-import { lowerBound } from './chunk-source.ts'
 import type { MergeInput } from './merge-input.ts'
 import type { Pace } from './pace.ts'
 import { Progress } from './progress.ts'
 import type { SegmentWriter } from './segment-writer.ts'
+
+/** Time is looked at after so many rows: of the rarest functions each has one. */
+const PACED_ROWS = 1024
 
 export interface MergeOptions {
   dense?: boolean | undefined // durations shall be small rather than fast to scan
@@ -30,15 +32,15 @@ export async function mergeSegments(
   { dense, onRows }: MergeOptions = {},
 ): Promise<void> {
   writer.begin(descriptor, shapeOf(inputs), new Progress(pace.onTurn), dense)
-  for (;;) {
-    const members = membersOfNextGroup(inputs)
-    if (members.length === 0) break
+  const members: MergeInput[] = []
+  while (nextMembers(inputs, members)) {
     const { functionId, weight } = members[0]!
-    const rowCount = members.reduce((sum, input) => sum + input.enterGroup(), 0)
+    let rowCount = 0
+    for (const member of members) rowCount += member.rowCount
     writer.beginGroup(functionId, weight, rowCount)
     await mergeGroup(members, writer, pace)
     onRows?.(rowCount)
-    await pace.step()
+    if (pace.isDue) await pace.step()
   }
   writer.finish()
 }
@@ -57,54 +59,86 @@ function shapeOf(inputs: readonly MergeInput[]) {
   }
 }
 
-/** Those whose next group is the lowest of all, in their order. */
-function membersOfNextGroup(inputs: readonly MergeInput[]): MergeInput[] {
-  let members: MergeInput[] = []
+/** Those whose next group is the lowest of all, in their order, to `members`. @returns false: no groups are left */
+function nextMembers(inputs: readonly MergeInput[], members: MergeInput[]): boolean {
+  members.length = 0
   for (const input of inputs) {
-    if (input.isDone) continue
+    if (input.functionId < 0) continue
     const first = members[0]
     const difference =
-      first === undefined ? -1 : input.functionId - first.functionId || input.weight - first.weight
-    if (difference < 0) members = [input]
-    else if (difference === 0) members.push(input)
+      first === undefined ? 0 : input.functionId - first.functionId || input.weight - first.weight
+    if (difference < 0) members.length = 0
+    if (difference <= 0) members.push(input)
   }
-  return members
+  return members.length > 0
 }
 
-/** Runs of rows from one member after the other: neighbours in time hardly overlap, so runs are long. */
+/** Member after member, as long as one's rows end before those of all that follow begin; those that overlap together. */
 async function mergeGroup(
   members: readonly MergeInput[],
   writer: SegmentWriter,
   pace: Pace,
 ): Promise<void> {
+  const { length } = members
+  const laterHeadsUs = new Float64Array(length + 1).fill(Infinity) // the least of members from here on
+  for (let i = length - 1; i >= 0; i--) {
+    laterHeadsUs[i] = Math.min(laterHeadsUs[i + 1]!, members[i]!.headUs)
+  }
+  let unpacedRows = 0
+  for (let first = 0; first < length;) {
+    const member = members[first]!
+    let end = first + 1
+    let { lastUs } = member
+    // rows that start together come in the order of the members anyway
+    for (; laterHeadsUs[end]! < lastUs; end++) lastUs = Math.max(lastUs, members[end]!.lastUs)
+    if (end > first + 1) await interleave(members.slice(first, end), writer, pace)
+    else {
+      // no function of its own, whose promise would take longer than a few rows
+      for (let isLeft = true; isLeft;) {
+        unpacedRows += member.rowCount
+        isLeft = addChunk(member, writer)
+        if (unpacedRows < PACED_ROWS) continue
+        unpacedRows = 0
+        if (pace.isDue) await pace.step()
+      }
+    }
+    first = end
+  }
+}
+
+/** What is left of the chunk at hand. @returns whether the group has another one */
+function addChunk(member: MergeInput, writer: SegmentWriter): boolean {
+  if (member.place === undefined) member.load()
+  writer.addRows(member, member.next, member.end)
+  return member.advance(member.end)
+}
+
+/** Runs of rows from one member after the other: they hardly overlap, so runs are long. */
+async function interleave(
+  members: readonly MergeInput[],
+  writer: SegmentWriter,
+  pace: Pace,
+): Promise<void> {
   const left = [...members]
-  while (left.length > 0) {
-    const { input, end } = nextRun(left)
-    writer.addRows(input, input.next, end)
-    input.next = end
-    if (end < input.rowCount) continue
-    if (!input.nextChunk()) left.splice(left.indexOf(input), 1)
-    await pace.step()
-  }
-}
-
-/** The member with the lowest start, of several the first, and the end of its rows that come before those of others. */
-function nextRun(members: readonly MergeInput[]): { input: MergeInput; end: number } {
-  let lowest = 0
-  for (let i = 1; i < members.length; i++) {
-    if (headUs(members[i]!) < headUs(members[lowest]!)) lowest = i
-  }
-  const input = members[lowest]!
-  let end = input.rowCount
-  members.forEach((other, i) => {
-    if (i === lowest) return
+  while (left.length > 1) {
+    let lowest = 0
+    for (let i = 1; i < left.length; i++) {
+      if (left[i]!.headUs < left[lowest]!.headUs) lowest = i
+    }
+    const member = left[lowest]!
+    if (member.place === undefined) {
+      member.load() // it may begin later than it was said to
+      continue
+    }
     // whole microseconds: what is not after x is before x + 1
-    const limitUs = i < lowest ? headUs(other) : headUs(other) + 1
-    if (input.startsUs[end - 1]! >= limitUs) end = lowerBound(input.startsUs, end, limitUs)
-  })
-  return { input, end }
-}
-
-function headUs(input: MergeInput): number {
-  return input.startsUs[input.next]!
+    let limitUs = Infinity
+    for (let i = 0; i < left.length; i++) {
+      if (i !== lowest) limitUs = Math.min(limitUs, left[i]!.headUs + (i < lowest ? 0 : 1))
+    }
+    const end = member.rowFrom(limitUs)
+    writer.addRows(member, member.next, end)
+    if (!member.advance(end)) left.splice(lowest, 1)
+    if (pace.isDue) await pace.step()
+  }
+  while (addChunk(left[0]!, writer)) if (pace.isDue) await pace.step()
 }

@@ -26,10 +26,15 @@ export class Pace {
     this.#rest = rest ?? nextTurn
   }
 
+  /** Ask between steps, and step() if so: an await for every step would cost more than the steps. */
+  get isDue(): boolean {
+    return performance.now() - this.#startedMs >= TURN_MS
+  }
+
   /** Call between steps. @throws the signal's reason */
   async step(): Promise<void> {
+    if (!this.isDue) return
     const workedMs = performance.now() - this.#startedMs
-    if (workedMs < TURN_MS) return
     this.#signal?.throwIfAborted()
     this.onTurn?.()
     await this.#rest(workedMs)

@@ -44,19 +44,10 @@ import {
   decodeDetailsPage,
   openAttributes,
 } from './format/details-page.ts'
-import {
-  decodeSegmentDirectory,
-  type Extents,
-  type SegmentDirectory,
-} from './format/segment-directory.ts'
-import {
-  SEGMENT_FOOTER_SIZE_BYTES,
-  SEGMENT_HEADER_SIZE_BYTES,
-  decodeSegmentFooter,
-  decodeSegmentHeader,
-  type SegmentHeader,
-} from './format/segment-header.ts'
+import type { Extents, SegmentDirectory } from './format/segment-directory.ts'
+import type { SegmentHeader } from './format/segment-header.ts'
 import type { OpenFile } from './open-files.ts'
+import { openSegment } from './open-segment.ts'
 import { attempt, type ReaderContext } from './reader-context.ts'
 import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 
@@ -123,14 +114,10 @@ export class SegmentReader implements ChunkSource {
     this.#file = context.openFiles.open(path)
     try {
       const { sizeBytes } = this.#file.status
-      this.header = this.#readHeader(sizeBytes, interval)
-      const footer = this.#readFooter(sizeBytes, this.header)
-      const { offset, sizeBytes: directorySize } = footer.directory
-      this.#directory = decodeSegmentDirectory(
-        this.#read(offset, directorySize),
-        this.header,
-        footer,
-      )
+      const read = (offset: number, size: number) => this.#read(offset, size)
+      const opened = openSegment(path, sizeBytes, interval, read)
+      this.header = opened.header
+      this.#directory = opened.directory
       const directory = this.#directory
       this.chunkCount = directory.chunkCount
       this.functionIds = directory.functionIds
@@ -354,27 +341,6 @@ export class SegmentReader implements ChunkSource {
       for (let extent = 0; extent < extents.count; extent++) pool.delete(firstKey + extent)
     }
     openFiles.close(this.#file)
-  }
-
-  #readHeader(sizeBytes: number, interval: SequenceInterval): SegmentHeader {
-    if (sizeBytes < SEGMENT_HEADER_SIZE_BYTES + SEGMENT_FOOTER_SIZE_BYTES) {
-      throw new CorruptionError(this.path, 0, `${sizeBytes} bytes are no segment`)
-    }
-    const header = decodeSegmentHeader(this.#read(0, SEGMENT_HEADER_SIZE_BYTES))
-    if (header.sequenceLow !== interval.low || header.sequenceHigh !== interval.high) {
-      const inside = `${header.sequenceLow}-${header.sequenceHigh}`
-      throw new CorruptionError(
-        this.path,
-        8,
-        `the file is named otherwise, it holds logs ${inside}`,
-      )
-    }
-    return header
-  }
-
-  #readFooter(sizeBytes: number, header: SegmentHeader) {
-    const offset = sizeBytes - SEGMENT_FOOTER_SIZE_BYTES
-    return decodeSegmentFooter(this.#read(offset, SEGMENT_FOOTER_SIZE_BYTES), header)
   }
 
   #read(offset: number, sizeBytes: number): FileBytes {

@@ -58,7 +58,7 @@ export class SegmentWriter {
   // scratch for one page
   readonly #gaps: number // u32[MAX_CHUNK_ROWS + 128]
   readonly #shredder: AttributeShredder
-  readonly #errorRows = new Uint16Array(MAX_CHUNK_ROWS)
+  readonly #errorRows: number // u16[MAX_CHUNK_ROWS]
 
   #progress = new Progress(undefined)
   #hasDetails = false
@@ -82,6 +82,7 @@ export class SegmentWriter {
     this.#shared = new PageRows(kernels)
     this.#gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4) + 512)
     this.#shredder = new AttributeShredder(kernels, this.#gaps)
+    this.#errorRows = kernels.allocate(2 * MAX_CHUNK_ROWS)
   }
 
   /**
@@ -268,6 +269,7 @@ export class SegmentWriter {
       childrenHigh: 0,
       childrenLow: 0,
     }
+    rows.settle(this.#hasDetails)
     if (this.#hasDetails) {
       writeDetails(
         this.#kernels,
@@ -290,7 +292,7 @@ export class SegmentWriter {
     const output = this.#output
     const summaries = this.#summaries
     const to = output.reserve(DURATIONS, durationPageBound(rows.count))
-    summaries.narrow(rows.durations())
+    summaries.narrow(rows.durationsNs, rows.count)
     page.minDurationNs = summaries.minNs
     page.maxDurationNs = summaries.maxNs
     const { codec, end } = encodeDurationPage(
@@ -356,28 +358,33 @@ export class SegmentWriter {
   }
 
   #writeErrors(rows: PageRows, page: PageEntry): void {
-    const { errorTypes } = rows
-    const errorCount = this.#findErrors(rows, page)
-    const to = this.#output.reserve(ERRORS, errorPageBound(errorCount))
-    const end = encodeErrorPage(this.#kernels, errorTypes, 0, this.#errorRows, errorCount, to)
+    const kernels = this.#kernels
+    const count = kernels.nonZeroRows(rows.errorTypes, rows.count, this.#errorRows)
+    const to = this.#output.reserve(ERRORS, errorPageBound(count))
+    let end = to
+    if (count > 0) {
+      const first = this.#errorRows / 2
+      const errorRows = kernels.u16.subarray(first, first + count)
+      this.#countErrors(rows, errorRows, page)
+      end = encodeErrorPage(kernels, rows.errors(), 0, errorRows, count, to)
+    }
     page.errorSize = this.#output.endPage(ERRORS, end, this.#progress)
   }
 
-  /** Rows with an error, to #errorRows. @returns their number */
-  #findErrors(rows: PageRows, page: PageEntry): number {
-    const { errorTypes } = rows
+  /** Tells the page and its groups of the rows with an error. */
+  #countErrors(rows: PageRows, errorRows: Uint16Array, page: PageEntry): void {
     const durationsNs = rows.durations()
-    const errorRows = this.#errorRows
-    let errorCount = 0
-    let maxNs = 0
-    for (const { errorCount: count } of rows.groups) page.errorCount += count
-    for (let row = 0; errorCount < page.errorCount; row++) {
-      if (errorTypes[row] === 0) continue
-      errorRows[errorCount++] = row
-      maxNs = Math.max(maxNs, durationsNs[row]!)
+    page.errorCount = errorRows.length
+    let groupEnd = 0
+    let next = 0
+    for (const group of rows.groups) {
+      groupEnd += group.rowCount
+      for (; next < errorRows.length && errorRows[next]! < groupEnd; next++) {
+        group.errorCount++
+        const durationNs = durationsNs[errorRows[next]!]!
+        if (durationNs > page.maxErrorDurationNs) page.maxErrorDurationNs = durationNs
+      }
     }
-    page.maxErrorDurationNs = maxNs
-    return errorCount
   }
 
   /** Behind those of the pages, in extents of their own: most questions need no others. */

@@ -21,6 +21,10 @@ const histogram = area(4 * BUCKET_COUNT)
 const sparse = area(SPARSE_HISTOGRAM_MAX_BYTES + 8)
 const totals = area(16)
 const list = area(4 * 16)
+const ids = area(2 * MAX_VALUES)
+const next = area(4 * 65_536)
+const scattered = area(8 * MAX_VALUES)
+const positions = area(4 * MAX_VALUES)
 
 function putValues(column: Uint32Array): (k: Kernels) => void {
   return (k) => k.u32.set(column, values.start / 4)
@@ -485,3 +489,140 @@ function xxh64Reference(bytes: Uint8Array): bigint {
   hash = u64((hash ^ (hash >> 29n)) * P3)
   return hash ^ (hash >> 32n)
 }
+
+describe('columns of rows', () => {
+  const durations = fc
+    .array(
+      fc.oneof(
+        fc.integer({ min: 0, max: 5000 }),
+        fc.maxSafeNat(),
+        fc.constantFrom(0, 2 ** 31, 2 ** 32 - 2, 2 ** 32 - 1, 2 ** 32, 2 ** 53 - 1),
+      ),
+      { minLength: 1, maxLength: 300 },
+    )
+    .map((column) => Float64Array.from(column))
+
+  test('durations are narrowed to 32 bits, the largest for all that do not fit, and their bounds told', () => {
+    fc.assert(
+      fc.property(durations, (column) => {
+        const { k } = onBoth(
+          [decoded, totals],
+          (k) => k.f64.set(column, instants.start / 8),
+          (k) => k.narrow(instants.start, column.length, 0, decoded.start, totals.start),
+        )
+        const narrowed = k.u32.subarray(decoded.start / 4, decoded.start / 4 + column.length)
+        expect([...narrowed]).toEqual([...column].map((ns) => Math.min(ns, 2 ** 32 - 1)))
+        const bounds = k.f64.subarray(totals.start / 8, totals.start / 8 + 2)
+        expect([...bounds]).toEqual([Math.min(...column), Math.max(...column)])
+      }),
+      RUNS,
+    )
+  })
+
+  test('what is above a base is narrowed; what is less than it, or no number, is 0', () => {
+    const any = fc.array(
+      fc.oneof(fc.double(), fc.maxSafeInteger(), fc.constantFrom(NaN, -0, -1, Infinity, -Infinity)),
+      { maxLength: 300 },
+    )
+    fc.assert(
+      fc.property(any, fc.maxSafeNat(), (column, base) => {
+        const { k } = onBoth(
+          [decoded, totals],
+          (k) => k.f64.set(column, instants.start / 8),
+          (k) => k.narrow(instants.start, column.length, base, decoded.start, totals.start),
+        )
+        const gaps = column.map((value) => value - base)
+        const narrowed = k.u32.subarray(decoded.start / 4, decoded.start / 4 + column.length)
+        const expected = gaps.map((gap) => (gap > 0 ? Math.min(Math.floor(gap), 2 ** 32 - 1) : 0))
+        expect([...narrowed]).toEqual(expected)
+        const numbers = gaps.filter((gap) => !Number.isNaN(gap))
+        expect(k.f64[totals.start / 8]).toBe(Math.min(Number.MAX_VALUE, ...numbers))
+        expect(k.f64[totals.start / 8 + 1]).toBe(Math.max(0, ...numbers))
+      }),
+      RUNS,
+    )
+  })
+
+  test('rows that are not 0 are found', () => {
+    const types = fc.array(
+      fc.oneof({ weight: 6, arbitrary: fc.constant(0) }, fc.integer({ min: 1, max: 0xffff })),
+      { maxLength: 300 },
+    )
+    fc.assert(
+      fc.property(types, (column) => {
+        const { k, result } = onBoth(
+          [indices],
+          (k) => k.u16.set(column, values.start / 2),
+          (k) => k.nonZeroRows(values.start, column.length, indices.start),
+        )
+        const rows = k.u16.subarray(indices.start / 2, indices.start / 2 + result)
+        const expected = column.flatMap((type, row) => (type === 0 ? [] : [row]))
+        expect([...rows]).toEqual(expected)
+      }),
+      RUNS,
+    )
+  })
+
+  test('rows go where their ids are, those of one id in their order', () => {
+    const rows = fc.array(fc.tuple(fc.integer({ min: 0, max: 0xffff }), u32, u32), {
+      maxLength: 300,
+    })
+    const few = fc.array(fc.tuple(fc.integer({ min: 0, max: 3 }), u32, u32), { maxLength: 300 })
+    fc.assert(
+      fc.property(fc.oneof(rows, few), fc.nat(2 ** 50), (arrived, baseUs) => {
+        const n = arrived.length
+        const byId = arrived
+          .map((row, i) => ({ row, i }))
+          .sort((a, b) => a.row[0] - b.row[0] || a.i - b.i)
+        const { k } = onBoth(
+          [instants, scattered, positions],
+          (k) => {
+            k.u16.set(
+              arrived.map(([id]) => id),
+              ids.start / 2,
+            )
+            k.u32.set(
+              arrived.map(([, start]) => start),
+              values.start / 4,
+            )
+            k.u32.set(
+              arrived.map(([, , duration]) => duration),
+              decoded.start / 4,
+            )
+            bytesOf(k, next).fill(0)
+          },
+          (k) => {
+            k.countIds(ids.start, n, next.start)
+            let first = 0
+            for (let id = 0; id < 65_536; id++) {
+              const count = k.u32[next.start / 4 + id]!
+              k.u32[next.start / 4 + id] = first
+              first += count
+            }
+            k.scatterRows({
+              ids: ids.start,
+              startOffsets: values.start,
+              durations: decoded.start,
+              n,
+              baseUs,
+              next: next.start,
+              startsTo: instants.start,
+              durationsTo: scattered.start,
+              positions: positions.start,
+            })
+            return first
+          },
+        )
+        const startsUs = k.f64.subarray(instants.start / 8, instants.start / 8 + n)
+        expect([...startsUs]).toEqual(byId.map(({ row }) => baseUs + row[1]))
+        const durationsNs = k.f64.subarray(scattered.start / 8, scattered.start / 8 + n)
+        expect([...durationsNs]).toEqual(byId.map(({ row }) => row[2]))
+        const places = k.u32.subarray(positions.start / 4, positions.start / 4 + n)
+        byId.forEach(({ i }, to) => {
+          expect(places[i]).toBe(to)
+        })
+      }),
+      { numRuns: 300 },
+    )
+  })
+})

@@ -122,11 +122,3 @@ export function checkChunks(
     throw corruption(file, 0, `${functionCount} functions, not ${footer.functionCount}`)
   }
 }
-
-/** Sizes of the histograms of the pages, then of the groups. */
-export function joinSizes(first: Uint32Array, second: Uint32Array): Uint32Array {
-  const joined = new Uint32Array(first.length + second.length)
-  joined.set(first)
-  joined.set(second, first.length)
-  return joined
-}

@@ -18,13 +18,13 @@ import { readDetailPages, readWeights } from './detail-columns.ts'
 import {
   checkChunks,
   findTotals,
-  joinSizes,
   readCounts,
   readDurationZones,
   readStartZones,
   readValues,
 } from './directory-columns.ts'
-import { offsetsOfPages, placeExtents, readExtents, readRawColumns } from './directory-extents.ts'
+import { placeExtents, readExtents, readRawColumns } from './directory-extents.ts'
+import { lengthsByRegion, placePages, type PageLengths } from './directory-pages.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS } from './pages.ts'
 import { MAX_DURATION_NS } from './rows.ts'
@@ -97,20 +97,25 @@ export function decodeDirectoryV1(
   const totalHistogramSizes = readCounts(reader, totals.totalCount, MAX_U32)
   checkChunks(file, functionIds, weights, rowCounts, header, footer)
 
-  const allHistogramSizes = joinSizes(histogramSizes, totalHistogramSizes)
-  const pageSizes = [durationSizes, startSizes, errorSizes, allHistogramSizes]
-  if (details !== undefined) pageSizes.push(details.pageSizes)
-  const extents = pageSizes.map((sizes, i) =>
+  const lengths: PageLengths = {
+    durationSizes,
+    startSizes,
+    errorSizes,
+    histogramSizes,
+    totalHistogramSizes,
+    weights,
+    details,
+  }
+  const extents = lengthsByRegion(lengths).map((sizes, i) =>
     readExtents(file, reader, kernels.view.getUint32(pointer + 4 * i, true), sizes),
   )
   const squaredDeviations = new Float64Array(chunkCount).fill(NaN)
   readRawColumns(file, reader.position - pointer, squaredDeviations, isSummarised, extents)
-  const offsets = extents.map((extent, i) => {
+  extents.forEach((extent, i) => {
     const { offset, sizeBytes: regionSize } = regions[i]!
     if (placeExtents(extent, 0, extent.count, offset) !== offset + regionSize) {
       throw corruption(file, 0, `the pages do not fill the region at byte ${offset}`)
     }
-    return offsetsOfPages(extent, pageSizes[i]!)
   })
   return {
     chunkCount,
@@ -130,25 +135,7 @@ export function decodeDirectoryV1(
     sumsHigh,
     sumsLow,
     squaredDeviations,
-    durationOffsets: offsets[0]!,
-    durationSizes,
-    startOffsets: offsets[1]!,
-    startSizes,
-    errorOffsets: offsets[2]!,
-    errorSizes,
-    histogramOffsets: offsets[3]!.subarray(0, chunkCount),
-    histogramSizes,
-    details:
-      details === undefined || weights === undefined
-        ? undefined
-        : { weights, ...details, pageOffsets: offsets[4]! },
     ...totals,
-    totalHistogramOffsets: offsets[3]!.subarray(chunkCount),
-    totalHistogramSizes,
-    durationExtents: extents[0]!,
-    startExtents: extents[1]!,
-    errorExtents: extents[2]!,
-    histogramExtents: extents[3]!,
-    detailsExtents: extents[4],
+    ...placePages(lengths, extents),
   }
 }

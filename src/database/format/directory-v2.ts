@@ -25,19 +25,13 @@ import { readDetailPages, readWeights } from './detail-columns.ts'
 import {
   checkChunks,
   findTotals,
-  joinSizes,
   readCounts,
   readDurationZones,
   readStartZones,
   readValues,
 } from './directory-columns.ts'
-import {
-  offsetsOfPages,
-  placeExtents,
-  readExtents,
-  readRawColumns,
-  type Extents,
-} from './directory-extents.ts'
+import { placeExtents, readExtents, readRawColumns, type Extents } from './directory-extents.ts'
+import { lengthsByRegion, placePages, type PageLengths } from './directory-pages.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS } from './pages.ts'
 import { MAX_DURATION_NS } from './rows.ts'
@@ -156,16 +150,21 @@ export function decodeDirectoryV2(
   const totals = findTotals(chunks.functionIds, weights)
   const totalHistogramSizes = readCounts(reader, totals.totalCount, MAX_U32)
 
-  const allHistogramSizes = joinSizes(histogramSizes, totalHistogramSizes)
-  const pageSizes = [durationSizes, startSizes, errorSizes, allHistogramSizes]
-  if (details !== undefined) pageSizes.push(details.pageSizes)
-  const extents = pageSizes.map((sizes, i) =>
+  const lengths: PageLengths = {
+    durationSizes,
+    startSizes,
+    errorSizes,
+    histogramSizes,
+    totalHistogramSizes,
+    weights,
+    details,
+  }
+  const extents = lengthsByRegion(lengths).map((sizes, i) =>
     readExtents(file, reader, kernels.view.getUint32(pointer + 4 * (i + 1), true), sizes),
   )
   placeRuns(file, reader, runCount, extents, footer.directory.offset)
   const squaredDeviations = new Float64Array(pageCount).fill(NaN)
   readRawColumns(file, reader.position - pointer, squaredDeviations, isOwn, extents)
-  const offsets = extents.map((extent, i) => offsetsOfPages(extent, pageSizes[i]!))
   return {
     chunkCount,
     ...chunks,
@@ -178,26 +177,8 @@ export function decodeDirectoryV2(
     sumsHigh,
     sumsLow,
     squaredDeviations,
-    durationOffsets: offsets[0]!,
-    durationSizes,
-    startOffsets: offsets[1]!,
-    startSizes,
-    errorOffsets: offsets[2]!,
-    errorSizes,
-    histogramOffsets: offsets[3]!.subarray(0, pageCount),
-    histogramSizes,
-    details:
-      details === undefined || weights === undefined
-        ? undefined
-        : { weights, ...details, pageOffsets: offsets[4]! },
     ...totals,
-    totalHistogramOffsets: offsets[3]!.subarray(pageCount),
-    totalHistogramSizes,
-    durationExtents: extents[0]!,
-    startExtents: extents[1]!,
-    errorExtents: extents[2]!,
-    histogramExtents: extents[3]!,
-    detailsExtents: extents[4],
+    ...placePages(lengths, extents),
   }
 }
 

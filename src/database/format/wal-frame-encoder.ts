@@ -30,9 +30,14 @@ import {
 } from './wal-frame-layout.ts'
 
 const WORD = 2 ** 32
+const SCRATCH_BOUNDS_SIZE_BYTES = 16
 
-/** Bytes that `encodeWalFrame` may write for so many rows. */
+/** Bytes that `encodeWalFrame` may write for so many rows: the frame, and behind it a copy of one column at a time. */
 export function walFrameBound(rowCount: number, plan?: DetailsPlan): number {
+  return largestFrame(rowCount, plan) + SCRATCH_BOUNDS_SIZE_BYTES + 8 * rowCount
+}
+
+function largestFrame(rowCount: number, plan: DetailsPlan | undefined): number {
   const widest = FLAG_WIDE_IDS | FLAG_WIDE_STARTS | (plan?.flags ?? 0)
   const length = payloadLength(rowCount, rowCount, rowCount, widest, plan ?? NO_COUNTS)
   return WAL_FRAME_HEADER_SIZE_BYTES + length
@@ -65,13 +70,7 @@ export function encodeWalFrame(
   }
   const end = from + rowCount
   const { startsUs } = rows
-  let minUs = Infinity
-  let maxUs = -Infinity
-  for (let row = from; row < end; row++) {
-    const startUs = startsUs[row]!
-    if (startUs < minUs) minUs = startUs
-    if (startUs > maxUs) maxUs = startUs
-  }
+  const { maxUs, minUs } = boundsOf(startsUs, from, end)
   const possible = minUs >= 0 && maxUs <= MAX_START_US
   const baseUs = possible ? Math.floor(minUs) : 0
   const flags =
@@ -82,11 +81,13 @@ export function encodeWalFrame(
   const startsAt = idsAt + idsLength(rowCount, flags)
   const durationsAt = startsAt + startsLength(rowCount, flags)
   const longsAt = durationsAt + 4 * rowCount
+  const scratch = to + largestFrame(rowCount, plan)
   writeIds(kernels, rows.functionIds, from, end, flags, idsAt)
-  writeStarts(kernels, startsUs, from, end, baseUs, flags, startsAt)
-  const longCount = writeDurations(kernels, rows.durationsNs, from, end, durationsAt, longsAt)
+  writeStarts(kernels, startsUs, from, end, baseUs, flags, startsAt, scratch)
+  const { durationsNs, errorTypes } = rows
+  const longCount = writeDurations(kernels, durationsNs, from, end, durationsAt, longsAt, scratch)
   const errorsAt = longsAt + LONG_SIZE_BYTES * longCount
-  const errorCount = writeErrors(kernels, rows.errorTypes, from, end, errorsAt)
+  const errorCount = writeErrors(kernels, errorTypes, from, end, errorsAt, scratch)
 
   let used = errorsAt + ERROR_SIZE_BYTES * errorCount
   if (plan !== undefined) {
@@ -114,6 +115,18 @@ export function encodeWalFrame(
   return sizeBytes
 }
 
+/** Loops that decide how fast rows are stored stand in functions of their own: so the engine compiles them early. */
+function boundsOf(startsUs: Float64Array, from: number, end: number) {
+  let minUs = Infinity
+  let maxUs = -Infinity
+  for (let row = from; row < end; row++) {
+    const startUs = startsUs[row]!
+    if (startUs < minUs) minUs = startUs
+    if (startUs > maxUs) maxUs = startUs
+  }
+  return { minUs, maxUs }
+}
+
 function hasWideId(functionIds: Uint32Array, from: number, end: number): boolean {
   let bits = 0
   for (let row = from; row < end; row++) bits |= functionIds[row]!
@@ -133,9 +146,8 @@ function writeIds(
     return
   }
   const { u16 } = kernels
-  let at = to / 2
-  u16[at + end - from] = 0 // the padding, if the number is odd; else overwritten by the starts
-  for (let row = from; row < end; row++) u16[at++] = functionIds[row]!
+  u16[to / 2 + end - from] = 0 // the padding, if the number is odd; else overwritten by the starts
+  u16.set(functionIds.subarray(from, end), to / 2)
 }
 
 function writeStarts(
@@ -146,17 +158,15 @@ function writeStarts(
   baseUs: number,
   flags: number,
   to: number,
+  scratch: number,
 ): void {
-  const { u32, view } = kernels
   if ((flags & FLAG_WIDE_STARTS) !== 0) {
+    const { view } = kernels
     for (let row = from; row < end; row++, to += 8) {
       const startUs = Math.floor(Math.min(startsUs[row]!, MAX_START_US))
       write64(view, to, startUs >= baseUs ? startUs - baseUs : 0)
     }
-    return
-  }
-  let at = to / 4
-  for (let row = from; row < end; row++) u32[at++] = startsUs[row]! - baseUs
+  } else narrow(kernels, startsUs, from, end, baseUs, to, scratch)
 }
 
 /** @returns number of long durations written to `longsAt` */
@@ -167,24 +177,37 @@ function writeDurations(
   end: number,
   to: number,
   longsAt: number,
+  scratch: number,
 ): number {
-  const { u32, view } = kernels
-  let at = to / 4
+  const maxNs = narrow(kernels, durationsNs, from, end, 0, to, scratch)
+  if (!(maxNs >= LONG_DURATION_NS)) return 0
+  const { view } = kernels
   let longCount = 0
   for (let row = from; row < end; row++) {
     const durationNs = durationsNs[row]!
-    if (durationNs < LONG_DURATION_NS) {
-      u32[at++] = durationNs < 0 ? 0 : durationNs
-    } else if (durationNs >= LONG_DURATION_NS) {
-      u32[at++] = LONG_DURATION_NS
-      const entry = longsAt + LONG_SIZE_BYTES * longCount++
-      view.setUint32(entry, row - from, true)
-      write64(view, entry + 4, Math.floor(Math.min(durationNs, MAX_DURATION_NS)))
-    } else {
-      u32[at++] = 0 // NaN
-    }
+    if (!(durationNs >= LONG_DURATION_NS)) continue
+    const entry = longsAt + LONG_SIZE_BYTES * longCount++
+    view.setUint32(entry, row - from, true)
+    write64(view, entry + 4, Math.floor(Math.min(durationNs, MAX_DURATION_NS)))
   }
   return longCount
+}
+
+/** Writes what the rows are above `base` as u32. @returns the greatest of it */
+function narrow(
+  kernels: LogKernels,
+  column: Float64Array,
+  from: number,
+  end: number,
+  base: number,
+  to: number,
+  scratch: number,
+): number {
+  const { f64 } = kernels
+  const copy = scratch + SCRATCH_BOUNDS_SIZE_BYTES
+  f64.set(column.subarray(from, end), copy / 8)
+  kernels.narrow(copy, end - from, base, to, scratch)
+  return f64[scratch / 8 + 1]!
 }
 
 /** @returns number of errors written to `to` */
@@ -194,15 +217,18 @@ function writeErrors(
   from: number,
   end: number,
   to: number,
+  scratch: number,
 ): number {
-  const { view } = kernels
-  let errorCount = 0
-  for (let row = from; row < end; row++) {
-    if (errorTypes[row] === 0) continue
-    const entry = to + ERROR_SIZE_BYTES * errorCount++
-    view.setUint32(entry, row - from, true)
-    view.setUint16(entry + 4, errorTypes[row]!, true)
-    view.setUint16(entry + 6, 0, true)
+  const { u16, view } = kernels
+  const copy = scratch + SCRATCH_BOUNDS_SIZE_BYTES
+  const rows = copy + 2 * (end - from)
+  u16.set(errorTypes.subarray(from, end), copy / 2)
+  const errorCount = kernels.nonZeroRows(copy, end - from, rows)
+  for (let i = 0; i < errorCount; i++, to += ERROR_SIZE_BYTES) {
+    const row = u16[rows / 2 + i]!
+    view.setUint32(to, row, true)
+    view.setUint16(to + 4, errorTypes[from + row]!, true)
+    view.setUint16(to + 6, 0, true)
   }
   return errorCount
 }

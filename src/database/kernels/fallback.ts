@@ -8,7 +8,7 @@ import { HUFFMAN_STREAM_COUNTERS, SCRATCH_VALUES_AT, SLACK_SIZE_BYTES } from './
 import { ByteKernels } from './byte-kernels.ts'
 import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
 import { decodeHuffmanStreams, packHuffmanStream, symbolOf } from './huffman-fallback.ts'
-import type { Kernels, PforRows } from './kernels.ts'
+import type { ArrivedRows, Kernels, PforRows } from './kernels.ts'
 
 const BLOCK_VALUES = 128
 const MAX_EXCEPTIONS = 63
@@ -150,6 +150,29 @@ class FallbackKernels extends ByteKernels implements Kernels {
     const target = to / 8
     let sum = start
     for (let i = 0; i < n; i++) f64[target + i] = sum += u32[source + i]!
+  }
+
+  countIds(ids: number, n: number, counts: number): void {
+    const { u16, u32 } = this
+    for (let i = 0; i < n; i++) u32[counts / 4 + u16[ids / 2 + i]!]!++
+  }
+
+  scatterRows(rows: ArrivedRows): void {
+    const { f64, u16, u32 } = this
+    const { baseUs, n } = rows
+    const ids = rows.ids / 2
+    const startOffsets = rows.startOffsets / 4
+    const durations = rows.durations / 4
+    const next = rows.next / 4
+    const startsTo = rows.startsTo / 8
+    const durationsTo = rows.durationsTo / 8
+    const positions = rows.positions / 4
+    for (let i = 0; i < n; i++) {
+      const row = u32[next + u16[ids + i]!]!++
+      u32[positions + i] = row
+      f64[startsTo + row] = baseUs + u32[startOffsets + i]!
+      f64[durationsTo + row] = u32[durations + i]!
+    }
   }
 
   aggregate(durations: number, n: number, histogram: number, out: number): void {

@@ -29,6 +29,19 @@ export interface PforRows {
   rowEnd: number // exclusive, at most n
 }
 
+/** Rows as they arrived, and where they go; addresses of arrays. */
+export interface ArrivedRows {
+  ids: number // u16[n]
+  startOffsets: number // u32[n]: start - baseUs
+  durations: number // u32[n]
+  n: number
+  baseUs: number
+  next: number // u32[65536]: the row that the next one with an id becomes
+  startsTo: number // f64[]
+  durationsTo: number // f64[]
+  positions: number // u32[n]
+}
+
 export interface Kernels {
   readonly kind: 'wasm' | 'typescript'
 
@@ -121,6 +134,27 @@ export interface Kernels {
   deltaDecode(from: number, n: number, start: number, to: number): void
 
   /**
+   * Narrows f64[n] to u32[n]: what each is above `base`, without its fraction; 2^32 - 1 for all that is more, 0 for what is
+   * less than 0 or no number. Writes f64 minimum and f64 maximum of what was narrowed at `out`: they are at most 1.8e308 and
+   * at least 0.
+   */
+  narrow(from: number, n: number, base: number, to: number, out: number): void
+
+  /**
+   * Writes the rows of u16[n] that are not 0 to the u16[at most n] at `to`, ascending.
+   *
+   * @param n at most 65,536
+   * @returns how many
+   */
+  nonZeroRows(from: number, n: number, to: number): number
+
+  /** Adds 1 to the u32[65536] at `counts` for each id of u16[n]. */
+  countIds(ids: number, n: number, counts: number): void
+
+  /** Puts starts and durations where `next` says, which moves on, and tells those places in `positions`. */
+  scatterRows(rows: ArrivedRows): void
+
+  /**
    * Adds u32[n] durations to the u32[BUCKET_COUNT] at `histogram` and writes 16 bytes at `out`: f64 sum (exact below
    * 2^53), u32 minimum, u32 maximum. Of nothing they are 0, 2^32-1 and 0.
    */
@@ -158,7 +192,16 @@ export interface Kernels {
 /** What of the kernels writing a log takes. */
 export type LogKernels = Pick<
   Kernels,
-  'u8' | 'u16' | 'u32' | 'f64' | 'view' | 'allocate' | 'xxh64' | 'xxh64Low'
+  | 'u8'
+  | 'u16'
+  | 'u32'
+  | 'f64'
+  | 'view'
+  | 'allocate'
+  | 'xxh64'
+  | 'xxh64Low'
+  | 'narrow'
+  | 'nonZeroRows'
 >
 
 /** Whether this thread has found that WebAssembly does not work here. */

@@ -14,7 +14,7 @@ import {
   SLACK_SIZE_BYTES,
 } from './assembly/layout.ts'
 import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
-import type { Kernels, PforRows } from './kernels.ts'
+import type { ArrivedRows, Kernels, PforRows } from './kernels.ts'
 import { KERNELS_WASM_BASE64 } from './kernels.wasm.ts'
 import { KernelMemory, MAX_PAGES, PAGE_SIZE_BYTES } from './memory.ts'
 
@@ -31,7 +31,9 @@ type Exports = Omit<
   | 'huffmanEncode'
   | 'pforCountBetween'
   | 'pforSelectBetween'
+  | 'scatterRows'
 > & {
+  scatterRows(...args: number[]): void
   pforCountBetween(...args: number[]): number
   pforSelectBetween(...args: number[]): number
   /** Counts the symbols of each stream, to HUFFMAN_COUNTS_AT. */
@@ -163,6 +165,25 @@ class WasmKernels extends KernelMemory implements Kernels {
 
   deltaDecode(from: number, n: number, start: number, to: number): void {
     this.#exports.deltaDecode(from, n, start, to)
+  }
+
+  narrow(from: number, n: number, base: number, to: number, out: number): void {
+    this.#exports.narrow(from, n, base, to, out)
+  }
+
+  nonZeroRows(from: number, n: number, to: number): number {
+    return this.#exports.nonZeroRows(from, n, to) >>> 0
+  }
+
+  countIds(ids: number, n: number, counts: number): void {
+    this.#exports.countIds(ids, n, counts)
+  }
+
+  scatterRows(rows: ArrivedRows): void {
+    this.#exports.scatterRows(
+      ...[rows.ids, rows.startOffsets, rows.durations, rows.n, rows.baseUs, rows.next],
+      ...[rows.startsTo, rows.durationsTo, rows.positions],
+    )
   }
 
   aggregate(durations: number, n: number, histogram: number, out: number): void {

@@ -155,6 +155,7 @@ test('the plan: eight of a level, neighbours, one day, no more than 16 Mi rows',
       rowCount,
       maxStartUs: day * 86_400e6,
       low: low++,
+      version: 2,
     }
   }
   const many = (count: number, rowCount: number, day = 0): PlannedSegment[] =>
@@ -169,6 +170,10 @@ test('the plan: eight of a level, neighbours, one day, no more than 16 Mi rows',
   expect(plan(many(4, 2 ** 22), true)).toBe(4)
   expect(plan(many(5, 2 ** 22), true)).toBe(4)
   expect(plan(many(2, 2 ** 24), true)).toBeUndefined()
+  expect(plan([segment(2 ** 22), ...many(3, 2 ** 18)], true)).toBe(4)
+  const oneIsMerged = [segment(2 ** 22), ...many(20, 2 ** 18)]
+  expect(planCompaction(oneIsMerged, true)).toEqual(oneIsMerged.slice(1, 17)) // it waits for its like
+  expect(planCompaction(many(70, 2 ** 18), true, 64)).toHaveLength(64)
   expect(plan([...many(4, 2 ** 18), segment(3), ...many(4, 2 ** 18)])).toBe(9)
   expect(plan([...many(4, 2 ** 18), segment(2 ** 22), ...many(4, 2 ** 18)])).toBeUndefined()
   const withHole = [...many(4, 2 ** 18), ...(low++, many(4, 2 ** 18))]

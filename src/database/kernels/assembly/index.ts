@@ -5,6 +5,7 @@
  * Nothing here allocates: the linear memory belongs to the loader, layout.ts says where the kernels' tables are.
  */
 export { aggregate, squaredDeviations } from './aggregate'
+export { countIds, narrow, nonZeroRows, scatterRows } from './columns'
 export { deltaDecode, deltaEncode } from './delta'
 export { countGreater, filterGreater } from './filter'
 export { histogramEncode, histogramMerge, histogramMergeMany } from './histogram'
