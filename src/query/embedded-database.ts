@@ -53,7 +53,7 @@ import {
   checkWhole,
 } from './options.ts'
 import { QuantilePlan } from './quantile-plan.ts'
-import type { SampledDistribution } from './quantiles.ts'
+import type { SampledDistribution } from './sorted-calls.ts'
 import { addFunction, countFunction, forEachRollUp } from './range-scan.ts'
 import { groupsInRange } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'

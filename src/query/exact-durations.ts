@@ -6,7 +6,7 @@
  */
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import { BUCKET_COUNT, BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
-import type { Distribution } from './quantiles.ts'
+import type { Distribution } from './sorted-calls.ts'
 import { rowsInRange } from './range-scan.ts'
 import type { ScanGroup } from './scan-groups.ts'
 import type { ScanPace } from './scan-pace.ts'
