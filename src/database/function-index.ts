@@ -50,7 +50,7 @@ export type LeafNode = IndexNode<IndexedSource>
 export type TopNode = IndexNode<LeafNode>
 
 export class FunctionIndex {
-  #sources: readonly ChunkSource[] = []
+  #sources: readonly IndexedSource[] = []
   #leaves: readonly LeafNode[] = []
   #tops: readonly TopNode[] = []
   readonly #takeKeys: (count: number) => number
@@ -62,6 +62,11 @@ export class FunctionIndex {
 
   /** In the order of their first rows. */
   get sources(): readonly ChunkSource[] {
+    return this.#sources.map(({ source }) => source)
+  }
+
+  /** The same, with the numbers of their functions. */
+  get indexedSources(): readonly IndexedSource[] {
     return this.#sources
   }
 
@@ -76,7 +81,7 @@ export class FunctionIndex {
     const tops = replaceNodes(this.#tops, leaves.added, leaves.removed, this.#takeKeys)
     this.#leaves = leaves.nodes
     this.#tops = tops.nodes
-    this.#sources = leaves.nodes.flatMap(({ children }) => children.map(({ source }) => source))
+    this.#sources = leaves.nodes.flatMap(({ children }) => children)
     return [...leaves.removed, ...tops.removed]
   }
 

@@ -4,7 +4,7 @@
  * at a time, into the buffer pool, and every extent's checksum is verified when it is read.
  */
 import { CorruptionError } from '../errors.ts'
-import { MISS } from './buffer-pool.ts'
+import { MAX_PASSING_EXTENTS, MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
@@ -63,6 +63,8 @@ import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 const WORD = 2 ** 32
 const NO_TOTAL = -1
+/** Larger reads are not faster, and drive other things out of the processor's cache. */
+const READ_AHEAD_SIZE_BYTES = 512 * 1024
 
 const NO_EXTENTS: Extents = {
   count: 0,
@@ -247,15 +249,16 @@ export class SegmentReader implements ChunkSource {
     const shape = this.#shapeOf(chunk)
     const isDecoded = context.loadedDurations?.key === this.#firstChunkKey + page
     if (isDecoded || !isFilterable(shape, bounds, into !== undefined)) {
-      const durations = this.durationsOf(chunk)
-      return durations && selectDecoded(context, durations, span, bounds, into)
+      const durations = this.#durationsOfPage(chunk)
+      return durations && selectDecoded(context, durations, firstRows[chunk]!, span, bounds, into)
     }
     const offset = durationOffsets[page]!
-    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
+    const select = (bytes: FileBytes) => {
       const count = selectEncoded(context, bytes, shape, firstRows[chunk]!, span, bounds, into)
       if (count === undefined) throw new CorruptionError(this.path, offset, 'the page is malformed')
       return count
-    })
+    }
+    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, select, true)
   }
 
   startsOf(chunk: number): Float64Array | undefined {
@@ -554,11 +557,12 @@ export class SegmentReader implements ChunkSource {
     offset: number,
     sizeBytes: number,
     decode: (page: FileBytes) => T,
+    isScanned = false,
   ): T | undefined {
     const { kernels, pool } = this.#context
     return this.#decode(() => {
       const extent = region.extents.pageExtent[page]!
-      const slot = this.#load(region, extent)
+      const slot = this.#load(region, extent, isScanned)
       pool.pin(slot)
       try {
         const pointer = pool.pointerOf(slot) + offset - region.extents.offsets[extent]!
@@ -582,27 +586,83 @@ export class SegmentReader implements ChunkSource {
   }
 
   /** Slot of an extent in the buffer pool. */
-  #load({ extents, firstKey }: PagedRegion, extent: number): number {
+  #load(region: PagedRegion, extent: number, isScanned = false): number {
     const { pool } = this.#context
-    const slot = pool.find(firstKey + extent)
+    const { extents, firstKey } = region
+    const key = firstKey + extent
+    const slot = pool.find(key)
     if (slot !== MISS) return slot
     const sizeBytes = extents.sizes[extent]!
-    return pool.admit(firstKey + extent, sizeBytes, (pointer) => {
+    if (isScanned && pool.isPassing(key, sizeBytes)) return this.#pass(region, extent)
+    return pool.admit(key, sizeBytes, (pointer) => {
       this.#readExtent(extents, extent, pointer, sizeBytes)
     })
   }
 
+  /** Slot of an extent that a scan reads; where it goes on from extent to extent the next ones are read with it. */
+  #pass({ extents, firstKey }: PagedRegion, extent: number): number {
+    const context = this.#context
+    const { pool, readAhead } = context
+    const isNext = firstKey + extent === readAhead.nextKey
+    readAhead.count = isNext ? Math.min(MAX_PASSING_EXTENTS, 2 * readAhead.count) : 1
+    const { offsets, sizes } = extents
+    let end = extent + 1
+    while (
+      end < extents.count &&
+      end < extent + readAhead.count &&
+      offsets[end] === offsets[end - 1]! + sizes[end - 1]! &&
+      offsets[end]! + sizes[end]! - offsets[extent]! <= READ_AHEAD_SIZE_BYTES &&
+      !pool.has(firstKey + end)
+    ) {
+      end++
+    }
+    readAhead.nextKey = firstKey + end
+    const sizeBytes = offsets[end - 1]! + sizes[end - 1]! - offsets[extent]!
+    return pool.pass(firstKey + extent, sizeBytes, (pointer) => {
+      const count = this.#readBytes(offsets[extent]!, pointer, sizeBytes)
+      const places: number[] = []
+      for (let i = extent; i < end; i++) {
+        const place = offsets[i]! - offsets[extent]!
+        const fault = this.#faultOf(extents, i, pointer + place, count - place)
+        if (fault === undefined) places.push(place)
+        else if (i === extent) throw fault
+        else break // is reported when it is asked for
+      }
+      return places
+    })
+  }
+
   #readExtent(extents: Extents, extent: number, pointer: number, sizeBytes: number): void {
+    const count = this.#readBytes(extents.offsets[extent]!, pointer, sizeBytes)
+    const fault = this.#faultOf(extents, extent, pointer, count)
+    if (fault !== undefined) throw fault
+  }
+
+  /** @returns how many there were */
+  #readBytes(offset: number, pointer: number, sizeBytes: number): number {
     const { files, kernels, openFiles } = this.#context
-    const offset = extents.offsets[extent]!
     const descriptor = openFiles.descriptorOf(this.#file)
-    const count = readAt(files, descriptor, kernels.u8, pointer, sizeBytes, offset)
-    if (count !== sizeBytes) {
-      throw new CorruptionError(this.path, offset + count, 'the file ends inside a page')
+    return readAt(files, descriptor, kernels.u8, pointer, sizeBytes, offset)
+  }
+
+  /** What is wrong with an extent of which `count` bytes were read. */
+  #faultOf(
+    { checksums, offsets, sizes }: Extents,
+    extent: number,
+    pointer: number,
+    count: number,
+  ): CorruptionError | undefined {
+    const offset = offsets[extent]!
+    const sizeBytes = sizes[extent]!
+    if (count < sizeBytes) {
+      return new CorruptionError(
+        this.path,
+        offset + Math.max(0, count),
+        'the file ends inside a page',
+      )
     }
-    if (kernels.xxh64Low(pointer, sizeBytes) !== extents.checksums[extent]) {
-      throw new CorruptionError(this.path, offset, 'checksum of a page does not match')
-    }
+    if (this.#context.kernels.xxh64Low(pointer, sizeBytes) === checksums[extent]) return undefined
+    return new CorruptionError(this.path, offset, 'checksum of a page does not match')
   }
 }
 

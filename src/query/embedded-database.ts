@@ -55,7 +55,7 @@ import {
 import { QuantilePlan } from './quantile-plan.ts'
 import type { SampledDistribution } from './sorted-calls.ts'
 import { addFunction, countFunction, forEachRollUp } from './range-scan.ts'
-import { groupsInRange } from './scan-groups.ts'
+import { ScanChunks } from './scan-chunks.ts'
 import { ScanPace } from './scan-pace.ts'
 import { locateRow, parseRowId, type RowId } from './row-ids.ts'
 import { toCallRows, withDurations, type RowReference } from './rows.ts'
@@ -369,10 +369,10 @@ export class EmbeddedDatabase implements Database {
   }
 
   #rowScan(functionNumbers: readonly number[], range: RangeUs, options: ScanOptions): RowScan {
-    const groups = groupsInRange(this.#snapshot, functionNumbers, range)
-    const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
-    const pace = new ScanPace(this.#snapshot, options, totalRows)
-    return { groups, range, pace }
+    const mayPass = () => true
+    const scan = { functionNumbers, range, mayPass, joinsShared: true }
+    const chunks = new ScanChunks(this.#snapshot, scan)
+    return { chunks, pace: new ScanPace(this.#snapshot, options, chunks.totalRows) }
   }
 
   /** What series and heatmap have in common. */
