@@ -7,7 +7,7 @@
  * page, and a look at each of them would cost more than at their rows.
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { SnapshotView } from '../database/snapshot.ts'
 import { contains, overlaps, rowsInRange, type RowSpan } from './range-scan.ts'
 import type { RangeUs } from './time.ts'
 
@@ -31,7 +31,7 @@ export class ScanChunks {
   #chunkOf = new Uint32Array(1024)
   #rowsOf = new Uint32Array(1024)
 
-  constructor(snapshot: Snapshot, scan: ScanOf) {
+  constructor(snapshot: SnapshotView, scan: ScanOf) {
     this.#range = scan.range
     const isWanted = new Uint8Array(snapshot.functions.names.length)
     for (const functionNumber of scan.functionNumbers) isWanted[functionNumber] = 1
