@@ -111,7 +111,7 @@ export class SegmentReader implements ChunkSource {
   readonly #histograms: PagedRegion
   readonly #details: PagedRegion
   readonly #totalOfGroup: Int32Array // number of the group's own histogram; NO_TOTAL: it has one chunk, or none
-  readonly #totals: CallSummaries
+  readonly #totals: CallSummaries // of the groups with several chunks
   readonly #firstChunkKey: number // of what is decoded of chunk 0
 
   /**
@@ -178,11 +178,15 @@ export class SegmentReader implements ChunkSource {
   }
 
   groupFirstUs(group: number): number {
-    return this.#totals.firstUs(group)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) return this.minStartsUs[this.firstChunks[group]!]!
+    return this.#totals.firstUs(total)
   }
 
   groupLastUs(group: number): number {
-    return this.#totals.lastUs(group)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) return this.maxStartsUs[this.firstChunks[group]!]!
+    return this.#totals.lastUs(total)
   }
 
   groupWeight(group: number): number {
@@ -190,7 +194,9 @@ export class SegmentReader implements ChunkSource {
   }
 
   groupSummary(group: number, into: CallSummary): void {
-    this.#totals.get(group, into)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) this.chunkSummary(this.firstChunks[group]!, into)
+    else this.#totals.get(total, into)
   }
 
   chunkSummary(chunk: number, into: CallSummary): void {
@@ -398,16 +404,18 @@ export class SegmentReader implements ChunkSource {
   }
 
   #addUpGroups(): CallSummaries {
-    const totals = new CallSummaries(this.groupCount)
-    const total = new CallTotals()
+    const { totalChunkCounts, totalCount, totalFirstChunks } = this.#directory
+    const totals = new CallSummaries(totalCount)
+    const sum = new CallTotals()
     const part = new CallTotals()
-    for (let group = 0; group < this.groupCount; group++) {
-      total.clear()
-      for (let chunk = this.firstChunks[group]!; chunk < this.firstChunks[group + 1]!; chunk++) {
+    for (let total = 0; total < totalCount; total++) {
+      sum.clear()
+      const end = totalFirstChunks[total]! + totalChunkCounts[total]!
+      for (let chunk = totalFirstChunks[total]!; chunk < end; chunk++) {
         this.chunkSummary(chunk, part)
-        total.add(part)
+        sum.add(part)
       }
-      totals.set(group, total)
+      totals.set(total, sum)
     }
     return totals
   }

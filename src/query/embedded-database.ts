@@ -341,7 +341,11 @@ export class EmbeddedDatabase implements Database {
       return [...new Set(numbers.filter((number) => number !== undefined))]
     }
     const health = functions.find(HEALTH_FUNCTION)
-    return [...functions.names.keys()].filter((number) => number !== health)
+    const numbers: number[] = []
+    for (let number = 0; number < functions.names.length; number++) {
+      if (number !== health) numbers.push(number)
+    }
+    return numbers
   }
 
   async #countAll(

@@ -4,18 +4,17 @@
  * the visit ends as soon as no chunk can hold a call that is longer than those found.
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
-import type { ReaderContext } from '../database/reader-context.ts'
+import type { SelectedRows } from '../database/duration-filter.ts'
+import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
-import { contains, exactDurations, overlaps, rowsInRange } from './range-scan.ts'
+import { contains, overlaps, rowsInRange } from './range-scan.ts'
 import { peersIn } from './row-ids.ts'
 import { toCallRowsInTurns, type RowReference } from './rows.ts'
 import { forEachGroupInRange } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
-
-const MAX_U32 = 0xffff_ffff
 
 interface Candidate {
   source: ChunkSource
@@ -39,14 +38,19 @@ export async function slowestCalls(
   const view = snapshot.view()
   const pace = new ScanPace(snapshot)
   const best = new BestRows(limit, isSlower)
-  for (const candidate of candidatesOf(view, functionNumbers, range, limit)) {
+  const leastNs = leastDuration(view, functionNumbers, range, limit)
+  const selected = {
+    rows: new Uint32Array(MAX_CHUNK_ROWS),
+    durationsNs: new Float64Array(MAX_CHUNK_ROWS),
+  }
+  for (const candidate of candidatesOf(view, functionNumbers, range, leastNs)) {
     const { worst } = best
     if (worst !== undefined) {
       if (candidate.maxNs < worst.durationNs) break
       // as long at most, and none of its calls earlier
       if (candidate.maxNs === worst.durationNs && candidate.firstUs > worst.startUs) continue
     }
-    visit(view.context, candidate, range, best)
+    visit(candidate, range, leastNs, selected, best)
     if (pace.isDue) await pace.pause()
   }
   return toCallRowsInTurns(snapshot, best.sorted(), peersIn(view), pace)
@@ -66,9 +70,8 @@ function candidatesOf(
   snapshot: SnapshotView,
   functionNumbers: readonly number[],
   range: RangeUs,
-  limit: number,
+  leastNs: number,
 ): Candidate[] {
-  const leastNs = leastDuration(snapshot, functionNumbers, range, limit)
   const { names } = snapshot.functions
   const candidates: Candidate[] = []
   forEachGroupInRange(snapshot, functionNumbers, range, (source, group, functionNumber) => {
@@ -108,47 +111,25 @@ function leastDuration(
   return leastNs
 }
 
+/** @param leastNs of the rows that are of interest */
 function visit(
-  context: ReaderContext,
   { source, chunk, functionName }: Candidate,
   range: RangeUs,
+  leastNs: number,
+  selected: SelectedRows,
   best: BestRows<RowReference>,
 ): void {
-  const rows = rowsInRange(source, chunk, range)
-  if (rows === undefined || rows.first === rows.end) return
-  const durations = source.durationsOf(chunk)
-  if (durations === undefined) return
-  const { first, end } = rows
-  const durationsNs =
-    durations.longs === undefined ? undefined : exactDurations(context, durations, first, end)
-  const count = end - first
-  const pointer = durations.pointer + 4 * first
-  const selected = selectRows(context, pointer, count, best.worst?.durationNs ?? 0)
-  if (selected === 0) return
-  const startsUs = source.startsOf(chunk)
+  const span = rowsInRange(source, chunk, range)
+  if (span === undefined || span.first === span.end) return
+  const bounds = { minNs: Math.max(leastNs, best.worst?.durationNs ?? 0), maxNs: Infinity }
+  const count = source.selectDurations(chunk, span, bounds, selected) ?? 0
+  const startsUs = count === 0 ? undefined : source.startsOf(chunk)
   if (startsUs === undefined) return
-  const { u32 } = context.kernels
-  for (let i = 0; i < selected; i++) {
-    const row = u32[context.selection / 4 + i]!
-    const durationNs = durationsNs?.[row] ?? u32[pointer / 4 + row]!
-    const startUs = startsUs[first + row]!
-    const { worst } = best
+  for (let i = 0; i < count; i++) {
+    const durationNs = selected.durationsNs[i]!
     // most rows of a large answer are turned away here, without becoming an object
-    if (worst !== undefined && durationNs < worst.durationNs) continue
-    best.add({ source, chunk, row: first + row, functionName, startUs, durationNs })
+    if (durationNs < (best.worst?.durationNs ?? 0)) continue
+    const row = selected.rows[i]!
+    best.add({ source, chunk, row, functionName, startUs: startsUs[row]!, durationNs })
   }
-}
-
-/** Writes the rows of at least `leastNs` to the context's selection; returns how many. */
-function selectRows(
-  context: ReaderContext,
-  pointer: number,
-  count: number,
-  leastNs: number,
-): number {
-  const { kernels, selection } = context
-  const threshold = Math.min(leastNs, MAX_U32) - 1
-  if (threshold >= 0) return kernels.filterGreater(pointer, count, threshold, selection)
-  for (let row = 0; row < count; row++) kernels.u32[selection / 4 + row] = row
-  return count
 }
