@@ -113,6 +113,16 @@ export class SegmentReader implements ChunkSource {
   readonly #totalOfGroup: Int32Array // number of the group's own histogram; NO_TOTAL: it has one chunk, or none
   readonly #totals: CallSummaries // of the groups with several chunks
   readonly #firstChunkKey: number // of what is decoded of chunk 0
+  /** Used again and again: questions about thousands of functions decode as many pages. */
+  readonly #shape: ChunkShape = {
+    rowCount: 0,
+    codec: 0,
+    minStartUs: 0,
+    maxStartUs: 0,
+    minDurationNs: 0,
+    maxDurationNs: 0,
+    errorCount: 0,
+  }
 
   /**
    * @param interval of the file's name
@@ -524,19 +534,19 @@ export class SegmentReader implements ChunkSource {
     return column?.subarray(firstRow, firstRow + this.rowCounts[chunk]!) as Column | undefined
   }
 
-  /** Of the chunk's page: the bounds are those of all chunks that share it. */
+  /** Of the chunk's page: the bounds are those of all chunks that share it. Until the next call. */
   #shapeOf(chunk: number): ChunkShape {
     const { codecs, pageErrorCounts, pageRowCounts, pages } = this.#directory
     const page = pages[chunk]!
-    return {
-      rowCount: pageRowCounts[page]!,
-      codec: codecs[page]!,
-      minStartUs: this.minStartsUs[chunk]!,
-      maxStartUs: this.maxStartsUs[chunk]!,
-      minDurationNs: this.minDurationsNs[chunk]!,
-      maxDurationNs: this.maxDurationsNs[chunk]!,
-      errorCount: pageErrorCounts[page]!,
-    }
+    const shape = this.#shape
+    shape.rowCount = pageRowCounts[page]!
+    shape.codec = codecs[page]!
+    shape.minStartUs = this.minStartsUs[chunk]!
+    shape.maxStartUs = this.maxStartsUs[chunk]!
+    shape.minDurationNs = this.minDurationsNs[chunk]!
+    shape.maxDurationNs = this.maxDurationsNs[chunk]!
+    shape.errorCount = pageErrorCounts[page]!
+    return shape
   }
 
   /** Runs a decoder; damage is reported, or thrown if nobody listens. */

@@ -175,11 +175,13 @@ function addChunk(
     addAllRows(context, source, chunk, into, weight)
     return
   }
-  const rows = rowsInRange(source, chunk, range)
-  if (rows === undefined || rows.first === rows.end) return
   const startsUs = source.startsOf(chunk)
   if (startsUs === undefined) return
-  const { end, first } = rows
+  const count = source.rowCounts[chunk]!
+  const first = lowerBound(startsUs, count, range.fromUs)
+  const end = lowerBound(startsUs, count, range.toUs)
+  if (first === end) return
+  const rows = { first, end }
   addRows(context, source, chunk, rows, startsUs[first]!, startsUs[end - 1]!, into, weight)
 }
 
