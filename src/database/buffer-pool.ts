@@ -8,8 +8,12 @@
  *           4 KiB on that the extent fits, so that thousands of small extents do not take a frame each.
  *
  * A frame is reused as a whole, by the CLOCK rule: a hand goes round, passes over frames that are pinned, and over those
- * that were used again since it came by the last time; so what is read once does not drive out what is read often. An extent that fits no frame, or finds all of them pinned, is read into a
- * side area for the moment.
+ * that were used again since it came by the last time; so what is read once does not drive out what is read often. An extent that
+ * fits no frame, or finds all of them pinned, is read into a side area for the moment.
+ *
+ * A scan of more than fits would drive out everything and find nothing the next time. So in a full pool what a scan reads for
+ * the first time goes to a side area, too, which stays in the processor's cache; only its key is kept, as long as the extents of
+ * a whole pool would be. What is asked for again by then takes a frame.
  *
  * Whoever needs an address over the next call of `admit` pins it, or is its holder: told to let go of all addresses before
  * any of them is used for something else.
@@ -30,6 +34,10 @@ const ALL_FREE = 0xffff_ffff
 /** More would not fit the kernels' memory. */
 const MAX_FRAMES = (2 * 1024 * 1024 * 1024) / FRAME_SIZE_BYTES
 const FIRST_SIDE_SLOT = MAX_FRAMES * SLOTS
+/** Of the extents of a scan, as most are. */
+const SCANNED_SIZE_BYTES = 64 * 1024
+/** Extents that a side area may hold. */
+export const MAX_PASSING_EXTENTS = 16
 
 /** Keeps addresses in the pool without pinning them. */
 export interface AddressHolder {
@@ -41,7 +49,7 @@ export interface PoolStats {
   hits: number // extents that were asked for and there
   misses: number // extents that had to be read
   evictions: number // frames that were given to other extents
-  bypasses: number // misses that were read into a side area: too large for a frame, or all frames were pinned
+  bypasses: number // misses that were read into a side area: of a scan, too large for a frame, or all frames were pinned
   frames: number // in use, of FRAME_SIZE_BYTES each
   pinned: number // frames that are pinned at the moment
   sizeBytes: number // of all frames in use
@@ -59,6 +67,8 @@ interface Frame {
 
 interface SideArea {
   area: Area
+  firstKey: number // of the extents that stand there; the others follow
+  offsets: number[] // of each
   pins: number
 }
 
@@ -71,6 +81,9 @@ export class BufferPool {
   readonly #slots = new Map<number, number>() // by key
   readonly #holders = new Set<AddressHolder>()
   readonly #sideAreas: SideArea[] = []
+  readonly #passed = new Set<number>() // keys of extents that scans have read lately
+  readonly #recent: Float64Array // the same in the order they were read, a ring
+  #nextRecent = 0
   #hand = 0
   #hits = 0
   #misses = 0
@@ -81,6 +94,7 @@ export class BufferPool {
     this.#kernels = kernels
     this.#arena = arena
     this.#limitBytes = limitBytes
+    this.#recent = new Float64Array(Math.floor(limitBytes / SCANNED_SIZE_BYTES)).fill(NaN)
   }
 
   get stats(): PoolStats {
@@ -101,7 +115,7 @@ export class BufferPool {
     const slot = this.#slots.get(key)
     if (slot === undefined) return MISS
     this.#hits++
-    this.#frames[slot >>> 5]!.used = true
+    if (slot < FIRST_SIDE_SLOT) this.#frames[slot >>> 5]!.used = true
     return slot
   }
 
@@ -114,7 +128,13 @@ export class BufferPool {
   admit(key: number, sizeBytes: number, read: (pointer: number) => void): number {
     this.#misses++
     const slot = this.#freeSlot(sizeBytes)
-    if (slot === MISS) return this.#bypass(sizeBytes, read)
+    if (slot === MISS) {
+      this.#bypasses++
+      return this.#takeAside(key, sizeBytes, (pointer) => {
+        read(pointer)
+        return [0]
+      })
+    }
     const frame = this.#frames[slot >>> 5]!
     try {
       read(this.pointerOf(slot))
@@ -127,9 +147,41 @@ export class BufferPool {
     return slot
   }
 
+  /**
+   * Whether an extent that a scan needs, and `find` did not find, is to be read by `pass`: there is no room that is not in use,
+   * and no scan has read it lately.
+   */
+  isPassing(key: number, sizeBytes: number): boolean {
+    return !this.#hasRoom(sizeBytes) && !this.#passed.has(key)
+  }
+
+  /**
+   * Takes neighbouring extents in for the moment.
+   *
+   * @param firstKey the others follow
+   * @param read     fills `sizeBytes` at the address and tells where in there each extent stands
+   * @returns slot of the first extent, as that of a side area of `admit`
+   */
+  pass(firstKey: number, sizeBytes: number, read: (pointer: number) => number[]): number {
+    const slot = this.#takeAside(firstKey, sizeBytes, read)
+    const { length } = this.#sideOf(slot).offsets
+    this.#misses += length
+    this.#bypasses += length
+    for (let key = firstKey; key < firstKey + length; key++) this.#remember(key)
+    return slot
+  }
+
+  /** Whether the extent can be had without reading it; this does not count as asking for it. */
+  has(key: number): boolean {
+    return this.#slots.has(key)
+  }
+
   /** Address of the extent in a slot. */
   pointerOf(slot: number): number {
-    if (slot >= FIRST_SIDE_SLOT) return this.#sideAreas[slot - FIRST_SIDE_SLOT]!.area.pointer
+    if (slot >= FIRST_SIDE_SLOT) {
+      const { area, offsets } = this.#sideOf(slot)
+      return area.pointer + offsets[(slot - FIRST_SIDE_SLOT) % MAX_PASSING_EXTENTS]!
+    }
     const frame = this.#frames[slot >>> 5]!
     return frame.pointer + (slot % SLOTS) * frame.slotSizeBytes
   }
@@ -154,14 +206,33 @@ export class BufferPool {
     if (slot === undefined) return
     this.#letGo()
     this.#slots.delete(key)
+    if (slot >= FIRST_SIDE_SLOT) return
     const frame = this.#frames[slot >>> 5]!
     frame.keys[slot % SLOTS] = NaN
     if (frame.pins === 0) this.#free(slot) // else it comes free with its frame
   }
 
   #pinned(slot: number): Frame | SideArea {
-    if (slot >= FIRST_SIDE_SLOT) return this.#sideAreas[slot - FIRST_SIDE_SLOT]!
-    return this.#frames[slot >>> 5]!
+    return slot >= FIRST_SIDE_SLOT ? this.#sideOf(slot) : this.#frames[slot >>> 5]!
+  }
+
+  #sideOf(slot: number): SideArea {
+    return this.#sideAreas[Math.floor((slot - FIRST_SIDE_SLOT) / MAX_PASSING_EXTENTS)]!
+  }
+
+  /** Keeps the keys of as many extents that went by as there is room for in the pool. */
+  #remember(key: number): void {
+    const { length } = this.#recent
+    if (length === 0) return
+    this.#passed.delete(this.#recent[this.#nextRecent]!)
+    this.#passed.add(key)
+    this.#recent[this.#nextRecent] = key
+    this.#nextRecent = (this.#nextRecent + 1) % length
+  }
+
+  #hasRoom(sizeBytes: number): boolean {
+    if (sizeBytes > FRAME_SIZE_BYTES) return false
+    return this.#open[classOf(sizeBytes)]!.size > 0 || this.#mayGrow
   }
 
   /** A slot of the right size that is taken now, or MISS. */
@@ -189,9 +260,14 @@ export class BufferPool {
     return index
   }
 
+  get #mayGrow(): boolean {
+    const count = this.#frames.length + 1
+    return count <= MAX_FRAMES && count * FRAME_SIZE_BYTES <= this.#limitBytes
+  }
+
   #newFrame(): number | undefined {
+    if (!this.#mayGrow) return undefined
     const index = this.#frames.length
-    if (index === MAX_FRAMES || (index + 1) * FRAME_SIZE_BYTES > this.#limitBytes) return undefined
     this.#frames.push({
       pointer: this.#kernels.allocate(FRAME_SIZE_BYTES),
       slotSizeBytes: 0,
@@ -233,18 +309,26 @@ export class BufferPool {
     this.#open[classOf(frame.slotSizeBytes)]!.add(index)
   }
 
-  #bypass(sizeBytes: number, read: (pointer: number) => void): number {
-    this.#bypasses++
+  #takeAside(firstKey: number, sizeBytes: number, read: (pointer: number) => number[]): number {
     this.#letGo()
     let index = this.#sideAreas.findIndex(({ pins }) => pins === 0)
     if (index === -1) {
       index = this.#sideAreas.length
-      this.#sideAreas.push({ area: this.#arena.take(sizeBytes), pins: 0 })
+      const area = this.#arena.take(sizeBytes)
+      this.#sideAreas.push({ area, firstKey: NaN, offsets: [], pins: 0 })
     }
     const side = this.#sideAreas[index]!
+    const firstSlot = FIRST_SIDE_SLOT + index * MAX_PASSING_EXTENTS
+    for (let i = 0; i < side.offsets.length; i++) {
+      const key = side.firstKey + i
+      if (this.#slots.get(key) === firstSlot + i) this.#slots.delete(key)
+    }
+    side.offsets = []
     side.area = this.#arena.resize(side.area, sizeBytes)
-    read(side.area.pointer)
-    return FIRST_SIDE_SLOT + index
+    side.offsets = read(side.area.pointer)
+    side.firstKey = firstKey
+    for (let i = 0; i < side.offsets.length; i++) this.#slots.set(firstKey + i, firstSlot + i)
+    return firstSlot
   }
 
   #letGo(): void {

@@ -62,7 +62,7 @@ export interface ChunkSource {
   durationsOf(chunk: number): LoadedDurations | undefined
   /**
    * How many rows of the span take as long as asked for; if `into` is given they are put there. Decodes nothing where that can
-   * be told from the encoded page.
+   * be told from the encoded page. The span may go on over the chunks that follow on the same page.
    */
   selectDurations(
     chunk: number,

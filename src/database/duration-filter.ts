@@ -85,17 +85,18 @@ export function selectEncoded(
   return count
 }
 
-/** Filters decoded durations; `first` and `end` count from their first. */
+/** Filters decoded durations; `firstRow` is as for selectEncoded. */
 export function selectDecoded(
   context: ReaderContext,
   durations: LoadedDurations,
+  firstRow: number,
   { end, first }: RowSpan,
   { maxNs, minNs }: DurationBounds,
   into: SelectedRows | undefined,
 ): number {
   const { longs, pointer } = durations
   const { kernels, selection } = context
-  const from = pointer + 4 * first
+  const from = pointer + 4 * (firstRow + first)
   const isFiltered = minNs > 0
   const least = Math.min(minNs, LONG_DURATION_NS) - 1
   if (into === undefined && longs === undefined) {
@@ -108,7 +109,7 @@ export function selectDecoded(
   let count = 0
   let nextLong = 0
   for (let i = 0; i < candidates; i++) {
-    const row = first + (isFiltered ? u32[selection / 4 + i]! : i)
+    const row = firstRow + first + (isFiltered ? u32[selection / 4 + i]! : i)
     let durationNs = u32[pointer / 4 + row]!
     if (durationNs === LONG_DURATION_NS && longs !== undefined) {
       while (longs.rows[nextLong]! < row) nextLong++
@@ -116,7 +117,7 @@ export function selectDecoded(
     }
     if (durationNs < minNs || durationNs >= maxNs) continue
     if (into !== undefined) {
-      into.rows[count] = row
+      into.rows[count] = row - firstRow
       into.durationsNs[count] = durationNs
     }
     count++

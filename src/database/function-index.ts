@@ -49,40 +49,24 @@ export type LeafNode = IndexNode<IndexedSource>
 /** Of up to 16 nodes of sources. */
 export type TopNode = IndexNode<LeafNode>
 
-export class FunctionIndex {
-  #sources: readonly ChunkSource[] = []
-  #leaves: readonly LeafNode[] = []
-  #tops: readonly TopNode[] = []
-  readonly #takeKeys: (count: number) => number
-
-  /** @param takeKeys keys of the buffer pool, see reader-context.ts */
-  constructor(takeKeys: (count: number) => number) {
-    this.#takeKeys = takeKeys
-  }
-
+/** What an index holds at a moment. It never changes, so a question may go on with it while the index does. */
+export class IndexView {
+  readonly nodes: readonly TopNode[]
   /** In the order of their first rows. */
+  readonly indexedSources: readonly IndexedSource[]
+
+  constructor(nodes: readonly TopNode[], leaves: readonly LeafNode[]) {
+    this.nodes = nodes
+    this.indexedSources = leaves.flatMap(({ children }) => children)
+  }
+
   get sources(): readonly ChunkSource[] {
-    return this.#sources
-  }
-
-  get nodes(): readonly TopNode[] {
-    return this.#tops
-  }
-
-  /** Takes sources in and out. @returns nodes that are not part of the index any more */
-  update(added: readonly IndexedSource[], removed: ReadonlySet<IndexedSource>): IndexNode[] {
-    if (added.length === 0 && removed.size === 0) return []
-    const leaves = replaceNodes(this.#leaves, added, removed, this.#takeKeys)
-    const tops = replaceNodes(this.#tops, leaves.added, leaves.removed, this.#takeKeys)
-    this.#leaves = leaves.nodes
-    this.#tops = tops.nodes
-    this.#sources = leaves.nodes.flatMap(({ children }) => children.map(({ source }) => source))
-    return [...leaves.removed, ...tops.removed]
+    return this.indexedSources.map(({ source }) => source)
   }
 
   /** Calls `visit` for every group of the function, in the order of the sources' first rows. */
   forEach(functionNumber: number, visit: (source: ChunkSource, group: number) => void): void {
-    for (const top of this.#tops) {
+    for (const top of this.nodes) {
       forEachGroup(top, functionNumber, (topGroup) => {
         top.forEachPart(topGroup, (leaf, leafGroup) => {
           leaf.forEachPart(leafGroup, ({ source }, group) => {
@@ -91,6 +75,32 @@ export class FunctionIndex {
         })
       })
     }
+  }
+}
+
+export class FunctionIndex {
+  #leaves: readonly LeafNode[] = []
+  #view = new IndexView([], [])
+  readonly #takeKeys: (count: number) => number
+
+  /** @param takeKeys keys of the buffer pool, see reader-context.ts */
+  constructor(takeKeys: (count: number) => number) {
+    this.#takeKeys = takeKeys
+  }
+
+  /** What it holds now. */
+  get view(): IndexView {
+    return this.#view
+  }
+
+  /** Takes sources in and out. @returns nodes that are not part of the index any more */
+  update(added: readonly IndexedSource[], removed: ReadonlySet<IndexedSource>): IndexNode[] {
+    if (added.length === 0 && removed.size === 0) return []
+    const leaves = replaceNodes(this.#leaves, added, removed, this.#takeKeys)
+    const tops = replaceNodes(this.#view.nodes, leaves.added, leaves.removed, this.#takeKeys)
+    this.#leaves = leaves.nodes
+    this.#view = new IndexView(tops.nodes, leaves.nodes)
+    return [...leaves.removed, ...tops.removed]
   }
 }
 

@@ -38,6 +38,9 @@ export class ReaderContext {
 
   readonly pfor: PforReader
 
+  /** How a scan goes on: the extent behind those that it read last, and how many these were meant to be. */
+  readonly readAhead = { nextKey: NaN, count: 1 }
+
   // What stands in `durations` and `starts`, and the attributes opened last; neighbouring questions often load the same chunk.
   loadedDurations: { key: number; value: LoadedDurations } | undefined
   loadedStarts: number | undefined

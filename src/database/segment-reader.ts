@@ -4,7 +4,7 @@
  * at a time, into the buffer pool, and every extent's checksum is verified when it is read.
  */
 import { CorruptionError } from '../errors.ts'
-import { MISS } from './buffer-pool.ts'
+import { MAX_PASSING_EXTENTS, MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from './call-totals.ts'
 import {
   firstChunksOf,
@@ -54,6 +54,8 @@ import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 const WORD = 2 ** 32
 const NO_TOTAL = -1
+/** Larger reads are not faster, and drive other things out of the processor's cache. */
+const READ_AHEAD_SIZE_BYTES = 512 * 1024
 
 const NO_EXTENTS: Extents = {
   count: 0,
@@ -100,8 +102,18 @@ export class SegmentReader implements ChunkSource {
   readonly #histograms: PagedRegion
   readonly #details: PagedRegion
   readonly #totalOfGroup: Int32Array // number of the group's own histogram; NO_TOTAL: it has one chunk, or none
-  readonly #totals: CallSummaries
+  readonly #totals: CallSummaries // of the groups with several chunks
   readonly #firstChunkKey: number // of what is decoded of chunk 0
+  /** Used again and again: questions about thousands of functions decode as many pages. */
+  readonly #shape: ChunkShape = {
+    rowCount: 0,
+    codec: 0,
+    minStartUs: 0,
+    maxStartUs: 0,
+    minDurationNs: 0,
+    maxDurationNs: 0,
+    errorCount: 0,
+  }
 
   /**
    * @param interval of the file's name
@@ -163,11 +175,15 @@ export class SegmentReader implements ChunkSource {
   }
 
   groupFirstUs(group: number): number {
-    return this.#totals.firstUs(group)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) return this.minStartsUs[this.firstChunks[group]!]!
+    return this.#totals.firstUs(total)
   }
 
   groupLastUs(group: number): number {
-    return this.#totals.lastUs(group)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) return this.maxStartsUs[this.firstChunks[group]!]!
+    return this.#totals.lastUs(total)
   }
 
   groupWeight(group: number): number {
@@ -175,7 +191,9 @@ export class SegmentReader implements ChunkSource {
   }
 
   groupSummary(group: number, into: CallSummary): void {
-    this.#totals.get(group, into)
+    const total = this.#totalOfGroup[group]!
+    if (total === NO_TOTAL) this.chunkSummary(this.firstChunks[group]!, into)
+    else this.#totals.get(total, into)
   }
 
   chunkSummary(chunk: number, into: CallSummary): void {
@@ -234,15 +252,16 @@ export class SegmentReader implements ChunkSource {
     const shape = this.#shapeOf(chunk)
     const isDecoded = context.loadedDurations?.key === this.#firstChunkKey + page
     if (isDecoded || !isFilterable(shape, bounds, into !== undefined)) {
-      const durations = this.durationsOf(chunk)
-      return durations && selectDecoded(context, durations, span, bounds, into)
+      const durations = this.#durationsOfPage(chunk)
+      return durations && selectDecoded(context, durations, firstRows[chunk]!, span, bounds, into)
     }
     const offset = durationOffsets[page]!
-    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, (bytes) => {
+    const select = (bytes: FileBytes) => {
       const count = selectEncoded(context, bytes, shape, firstRows[chunk]!, span, bounds, into)
       if (count === undefined) throw new CorruptionError(this.path, offset, 'the page is malformed')
       return count
-    })
+    }
+    return this.#decodePage(this.#durations, page, offset, durationSizes[page]!, select, true)
   }
 
   startsOf(chunk: number): Float64Array | undefined {
@@ -361,16 +380,18 @@ export class SegmentReader implements ChunkSource {
   }
 
   #addUpGroups(): CallSummaries {
-    const totals = new CallSummaries(this.groupCount)
-    const total = new CallTotals()
+    const { totalChunkCounts, totalCount, totalFirstChunks } = this.#directory
+    const totals = new CallSummaries(totalCount)
+    const sum = new CallTotals()
     const part = new CallTotals()
-    for (let group = 0; group < this.groupCount; group++) {
-      total.clear()
-      for (let chunk = this.firstChunks[group]!; chunk < this.firstChunks[group + 1]!; chunk++) {
+    for (let total = 0; total < totalCount; total++) {
+      sum.clear()
+      const end = totalFirstChunks[total]! + totalChunkCounts[total]!
+      for (let chunk = totalFirstChunks[total]!; chunk < end; chunk++) {
         this.chunkSummary(chunk, part)
-        total.add(part)
+        sum.add(part)
       }
-      totals.set(group, total)
+      totals.set(total, sum)
     }
     return totals
   }
@@ -479,19 +500,19 @@ export class SegmentReader implements ChunkSource {
     return column?.subarray(firstRow, firstRow + this.rowCounts[chunk]!) as Column | undefined
   }
 
-  /** Of the chunk's page: the bounds are those of all chunks that share it. */
+  /** Of the chunk's page: the bounds are those of all chunks that share it. Until the next call. */
   #shapeOf(chunk: number): ChunkShape {
     const { codecs, pageErrorCounts, pageRowCounts, pages } = this.#directory
     const page = pages[chunk]!
-    return {
-      rowCount: pageRowCounts[page]!,
-      codec: codecs[page]!,
-      minStartUs: this.minStartsUs[chunk]!,
-      maxStartUs: this.maxStartsUs[chunk]!,
-      minDurationNs: this.minDurationsNs[chunk]!,
-      maxDurationNs: this.maxDurationsNs[chunk]!,
-      errorCount: pageErrorCounts[page]!,
-    }
+    const shape = this.#shape
+    shape.rowCount = pageRowCounts[page]!
+    shape.codec = codecs[page]!
+    shape.minStartUs = this.minStartsUs[chunk]!
+    shape.maxStartUs = this.maxStartsUs[chunk]!
+    shape.minDurationNs = this.minDurationsNs[chunk]!
+    shape.maxDurationNs = this.maxDurationsNs[chunk]!
+    shape.errorCount = pageErrorCounts[page]!
+    return shape
   }
 
   /** Runs a decoder; damage is reported, or thrown if nobody listens. */
@@ -520,11 +541,12 @@ export class SegmentReader implements ChunkSource {
     offset: number,
     sizeBytes: number,
     decode: (page: FileBytes) => T,
+    isScanned = false,
   ): T | undefined {
     const { kernels, pool } = this.#context
     return this.#decode(() => {
       const extent = region.extents.pageExtent[page]!
-      const slot = this.#load(region, extent)
+      const slot = this.#load(region, extent, isScanned)
       pool.pin(slot)
       try {
         const pointer = pool.pointerOf(slot) + offset - region.extents.offsets[extent]!
@@ -548,27 +570,83 @@ export class SegmentReader implements ChunkSource {
   }
 
   /** Slot of an extent in the buffer pool. */
-  #load({ extents, firstKey }: PagedRegion, extent: number): number {
+  #load(region: PagedRegion, extent: number, isScanned = false): number {
     const { pool } = this.#context
-    const slot = pool.find(firstKey + extent)
+    const { extents, firstKey } = region
+    const key = firstKey + extent
+    const slot = pool.find(key)
     if (slot !== MISS) return slot
     const sizeBytes = extents.sizes[extent]!
-    return pool.admit(firstKey + extent, sizeBytes, (pointer) => {
+    if (isScanned && pool.isPassing(key, sizeBytes)) return this.#pass(region, extent)
+    return pool.admit(key, sizeBytes, (pointer) => {
       this.#readExtent(extents, extent, pointer, sizeBytes)
     })
   }
 
+  /** Slot of an extent that a scan reads; where it goes on from extent to extent the next ones are read with it. */
+  #pass({ extents, firstKey }: PagedRegion, extent: number): number {
+    const context = this.#context
+    const { pool, readAhead } = context
+    const isNext = firstKey + extent === readAhead.nextKey
+    readAhead.count = isNext ? Math.min(MAX_PASSING_EXTENTS, 2 * readAhead.count) : 1
+    const { offsets, sizes } = extents
+    let end = extent + 1
+    while (
+      end < extents.count &&
+      end < extent + readAhead.count &&
+      offsets[end] === offsets[end - 1]! + sizes[end - 1]! &&
+      offsets[end]! + sizes[end]! - offsets[extent]! <= READ_AHEAD_SIZE_BYTES &&
+      !pool.has(firstKey + end)
+    ) {
+      end++
+    }
+    readAhead.nextKey = firstKey + end
+    const sizeBytes = offsets[end - 1]! + sizes[end - 1]! - offsets[extent]!
+    return pool.pass(firstKey + extent, sizeBytes, (pointer) => {
+      const count = this.#readBytes(offsets[extent]!, pointer, sizeBytes)
+      const places: number[] = []
+      for (let i = extent; i < end; i++) {
+        const place = offsets[i]! - offsets[extent]!
+        const fault = this.#faultOf(extents, i, pointer + place, count - place)
+        if (fault === undefined) places.push(place)
+        else if (i === extent) throw fault
+        else break // is reported when it is asked for
+      }
+      return places
+    })
+  }
+
   #readExtent(extents: Extents, extent: number, pointer: number, sizeBytes: number): void {
+    const count = this.#readBytes(extents.offsets[extent]!, pointer, sizeBytes)
+    const fault = this.#faultOf(extents, extent, pointer, count)
+    if (fault !== undefined) throw fault
+  }
+
+  /** @returns how many there were */
+  #readBytes(offset: number, pointer: number, sizeBytes: number): number {
     const { files, kernels, openFiles } = this.#context
-    const offset = extents.offsets[extent]!
     const descriptor = openFiles.descriptorOf(this.#file)
-    const count = readAt(files, descriptor, kernels.u8, pointer, sizeBytes, offset)
-    if (count !== sizeBytes) {
-      throw new CorruptionError(this.path, offset + count, 'the file ends inside a page')
+    return readAt(files, descriptor, kernels.u8, pointer, sizeBytes, offset)
+  }
+
+  /** What is wrong with an extent of which `count` bytes were read. */
+  #faultOf(
+    { checksums, offsets, sizes }: Extents,
+    extent: number,
+    pointer: number,
+    count: number,
+  ): CorruptionError | undefined {
+    const offset = offsets[extent]!
+    const sizeBytes = sizes[extent]!
+    if (count < sizeBytes) {
+      return new CorruptionError(
+        this.path,
+        offset + Math.max(0, count),
+        'the file ends inside a page',
+      )
     }
-    if (kernels.xxh64Low(pointer, sizeBytes) !== extents.checksums[extent]) {
-      throw new CorruptionError(this.path, offset, 'checksum of a page does not match')
-    }
+    if (this.#context.kernels.xxh64Low(pointer, sizeBytes) === checksums[extent]) return undefined
+    return new CorruptionError(this.path, offset, 'checksum of a page does not match')
   }
 }
 

@@ -15,7 +15,7 @@ import {
   isWriterFolder,
   writerFolderStartMs,
 } from './format/directory.ts'
-import { FunctionIndex, IndexedSource } from './function-index.ts'
+import { FunctionIndex, IndexedSource, type IndexView } from './function-index.ts'
 import { FunctionNumbers } from './function-numbers.ts'
 import { FunctionTable } from './function-table.ts'
 import { loadKernels, type Kernels } from './kernels/kernels.ts'
@@ -34,6 +34,9 @@ export interface SnapshotOptions {
 const TICK_MS = 50
 const YOUNG_MS = 5000
 
+/** What there was at a moment, for questions that go on while the snapshot is refreshed. */
+export type SnapshotView = Pick<Snapshot, 'context' | 'functions' | 'indexes' | 'rollUps'>
+
 /** What is in the index of a writer's folder. */
 interface IndexedDirectory {
   segmentsVersion: number
@@ -51,8 +54,7 @@ export class Snapshot {
   readonly #owners = new WeakMap<ChunkSource, DirectoryReader>() // of those held by a question, too
   readonly #segments: FunctionIndex
   readonly #logs: FunctionIndex
-  /** Hourly totals of rows that have expired: no question about rows looks there. */
-  readonly rollUps: FunctionIndex
+  readonly #rollUps: FunctionIndex
   #logSources = new Map<ChunkSource, IndexedSource>()
   #namesVersion = 0
   #places: { version: number; byName: ReadonlyMap<string, string> } | undefined
@@ -79,7 +81,7 @@ export class Snapshot {
     const takeKeys = (count: number) => this.context.takeKeys(count)
     this.#segments = new FunctionIndex(takeKeys)
     this.#logs = new FunctionIndex(takeKeys)
-    this.rollUps = new FunctionIndex(takeKeys)
+    this.#rollUps = new FunctionIndex(takeKeys)
     try {
       this.#checkFormat()
       this.refresh()
@@ -94,8 +96,19 @@ export class Snapshot {
   }
 
   /** Sources of rows by function: sealed ones and those of the logs. */
-  get indexes(): readonly FunctionIndex[] {
-    return [this.#segments, this.#logs]
+  get indexes(): readonly IndexView[] {
+    return [this.#segments.view, this.#logs.view]
+  }
+
+  /** Hourly totals of rows that have expired: no question about rows looks there. */
+  get rollUps(): IndexView {
+    return this.#rollUps.view
+  }
+
+  /** All of that as it is now. */
+  view(): SnapshotView {
+    const { context, functions, indexes, rollUps } = this
+    return { context, functions, indexes, rollUps }
   }
 
   /**
@@ -257,7 +270,7 @@ export class Snapshot {
     const isRollUp = ({ source }: IndexedSource) => source instanceof RollUpReader
     const [newRollUps, newSegments] = partition(added, isRollUp)
     const [oldRollUps, oldSegments] = partition(removed, isRollUp)
-    this.rollUps.update(newRollUps, new Set(oldRollUps))
+    this.#rollUps.update(newRollUps, new Set(oldRollUps))
     const dropped = this.#segments.update(newSegments, new Set(oldSegments))
     for (const { firstPageKey, pageCount } of dropped) {
       for (let page = 0; page < pageCount; page++) pool.delete(firstPageKey + page)

@@ -134,7 +134,7 @@ export class WalChunks implements ChunkSource {
     bounds: DurationBounds,
     into?: SelectedRows,
   ): number {
-    return selectDecoded(this.#context, this.durationsOf(chunk), span, bounds, into)
+    return selectDecoded(this.#context, this.durationsOf(chunk), 0, span, bounds, into)
   }
 
   startsOf(chunk: number): Float64Array {

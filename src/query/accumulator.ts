@@ -16,11 +16,13 @@ import type { FunctionStats, Interval, Stats } from '../types.ts'
 import { BucketCounts } from './bucket-counts.ts'
 import { studentQuantile } from './confidence.ts'
 import type { QuantilePlan } from './quantile-plan.ts'
-import { slowCallsOf, type SampledDistribution } from './quantiles.ts'
+import { slowCallsOf } from './slow-calls.ts'
+import type { SampledDistribution } from './sorted-calls.ts'
 import type { RangeUs } from './time.ts'
 
 const WORD = 2 ** 32
 const HALF_WORD = 2 ** 16
+const NO_SLOW_CALLS = { thresholdNs: NaN, calls: 0, share: NaN, timeShare: NaN, meanNs: NaN }
 
 export class CallAccumulator extends CallTotals {
   /** Calls that were added with an hour that lies only in part in the range. */
@@ -32,6 +34,7 @@ export class CallAccumulator extends CallTotals {
   #otherWeight = 1
   readonly #sums = new Float64Array(BUCKET_COUNT) // calls that were moved out of the two
   #hasSums = false
+  readonly #stats = emptyStats()
 
   // Of the rows whose weight is not 1.
   #weightedRows = 0
@@ -94,12 +97,12 @@ export class CallAccumulator extends CallTotals {
   addDurations(pointer: number, n: number, weight = 1): void {
     if (n === 0) return
     const counts = this.#countsFor(n, weight)
-    counts.reserve(n)
     const kernels = this.#kernels
     kernels.aggregate(pointer, n, counts.pointer, this.#aggregate)
     const sum = kernels.f64[this.#aggregate >>> 3]!
     const minNs = kernels.u32[(this.#aggregate >>> 2) + 2]!
     const maxNs = kernels.u32[(this.#aggregate >>> 2) + 3]!
+    counts.reserve(n, minNs, maxNs)
     this.#addRows(n, 0, sum, kernels.squaredDeviations(pointer, n, sum / n), weight)
     this.addExtremes(minNs, maxNs)
   }
@@ -109,21 +112,24 @@ export class CallAccumulator extends CallTotals {
     const n = durationsNs.length
     if (n === 0) return
     const counts = this.#countsFor(n, weight)
-    counts.reserve(n)
     const { u32 } = this.#kernels
     const histogram = counts.pointer >>> 2
     let sumHigh = 0
     let sumLow = 0
+    let minNs = Infinity
+    let maxNs = 0
     for (let i = 0; i < n; i++) {
       const durationNs = durationsNs[i]!
       const high = Math.floor(durationNs / WORD)
       sumHigh += high
       sumLow += durationNs - high * WORD
-      if (durationNs < this.minNs) this.minNs = durationNs
-      if (durationNs > this.maxNs) this.maxNs = durationNs
+      if (durationNs < minNs) minNs = durationNs
+      if (durationNs > maxNs) maxNs = durationNs
       const bucket = histogram + bucketOf(durationNs)
       u32[bucket] = u32[bucket]! + 1
     }
+    counts.reserve(n, minNs, maxNs)
+    this.addExtremes(minNs, maxNs)
     const mean = (sumHigh * WORD + sumLow) / n
     let squaredDeviations = 0
     for (let i = 0; i < n; i++) squaredDeviations += (durationsNs[i]! - mean) ** 2
@@ -131,36 +137,7 @@ export class CallAccumulator extends CallTotals {
   }
 
   toStats(plan: QuantilePlan, range: RangeUs): Stats {
-    const { calls, rows } = this
-    const standardDeviationNs =
-      calls < 2 ? NaN : Math.sqrt(Math.max(0, this.squaredDeviations) / (calls - 1))
-    // time of children is a double, which may be rounded up beyond 2^53
-    const selfNs = Math.max(0, this.sumNs - this.childrenNs)
-    const sampleSize = this.#effectiveSize()
-    const standardErrorNs = rows < 2 ? NaN : standardDeviationNs / Math.sqrt(sampleSize)
-    const shape = calls === 0 ? shapeOfNothing(plan) : this.#shape(plan)
-    return {
-      calls,
-      rows,
-      errors: this.errors,
-      ratePerSecond: this.#ratePerSecond(range),
-      sumNs: this.sumNs,
-      selfNs,
-      meanNs: this.meanNs,
-      selfMeanNs: selfNs / calls,
-      standardDeviationNs,
-      standardErrorNs,
-      meanInterval: this.#meanInterval(standardErrorNs, sampleSize, plan.confidence),
-      confidence: plan.confidence,
-      minNs: calls === 0 ? NaN : this.minNs,
-      maxNs: calls === 0 ? NaN : this.maxNs,
-      firstStartMs: calls === 0 ? NaN : this.firstUs / 1000,
-      lastStartMs: calls === 0 ? NaN : this.lastUs / 1000,
-      quantiles: shape.quantiles,
-      quantileRelativeError: QUANTILE_RELATIVE_ERROR,
-      coarseCalls: this.coarseCalls,
-      slow: shape.slow,
-    }
+    return { ...this.#describe(plan, range) }
   }
 
   /** The same with the function. Field by field: for thousands of functions a spread costs more than adding them up. */
@@ -170,7 +147,7 @@ export class CallAccumulator extends CallTotals {
     plan: QuantilePlan,
     range: RangeUs,
   ): FunctionStats {
-    const stats = this.toStats(plan, range)
+    const stats = this.#describe(plan, range)
     return {
       function: name,
       definedAt,
@@ -195,6 +172,40 @@ export class CallAccumulator extends CallTotals {
       coarseCalls: stats.coarseCalls,
       slow: stats.slow,
     }
+  }
+
+  /** Filled in anew by the next call, so that thousands of functions do not take two objects each. */
+  #describe(plan: QuantilePlan, range: RangeUs): Stats {
+    const stats = this.#stats
+    const { calls, rows, sumNs } = this
+    const isEmpty = calls === 0
+    const standardDeviationNs =
+      calls < 2 ? NaN : Math.sqrt(Math.max(0, this.squaredDeviations) / (calls - 1))
+    // time of children is a double, which may be rounded up beyond 2^53
+    const selfNs = Math.max(0, sumNs - this.childrenNs)
+    const sampleSize = this.#effectiveSize()
+    const standardErrorNs = rows < 2 ? NaN : standardDeviationNs / Math.sqrt(sampleSize)
+    const shape = isEmpty ? shapeOfNothing(plan) : this.#shape(plan)
+    stats.calls = calls
+    stats.rows = rows
+    stats.errors = this.errors
+    stats.ratePerSecond = this.#ratePerSecond(range)
+    stats.sumNs = sumNs
+    stats.selfNs = selfNs
+    stats.meanNs = this.meanNs
+    stats.selfMeanNs = selfNs / calls
+    stats.standardDeviationNs = standardDeviationNs
+    stats.standardErrorNs = standardErrorNs
+    stats.meanInterval = this.#meanInterval(standardErrorNs, sampleSize, plan.confidence)
+    stats.confidence = plan.confidence
+    stats.minNs = isEmpty ? NaN : this.minNs
+    stats.maxNs = isEmpty ? NaN : this.maxNs
+    stats.firstStartMs = isEmpty ? NaN : this.firstUs / 1000
+    stats.lastStartMs = isEmpty ? NaN : this.lastUs / 1000
+    stats.quantiles = shape.quantiles
+    stats.coarseCalls = this.coarseCalls
+    stats.slow = shape.slow
+    return stats
   }
 
   /** Independent calls that tell as much of the mean as the weighted rows do: (sum w)^2 / sum w^2. */
@@ -258,7 +269,7 @@ export class CallAccumulator extends CallTotals {
     this.#squaredWeights += weight * calls
   }
 
-  /** Counts of rows of the weight, with room for `rows` more. The extremes of what they hold must have been added. */
+  /** Counts of rows of the weight, with room for `rows` more. */
   #countsFor(rows: number, weight: number): BucketCounts {
     if (weight === 1) {
       if (!this.#ones.hasRoomFor(rows)) this.#moveToSums(this.#ones, 1)
@@ -273,7 +284,7 @@ export class CallAccumulator extends CallTotals {
 
   #moveToSums(counts: BucketCounts, weight: number): void {
     if (counts.isEmpty) return
-    counts.moveTo(this.#sums, weight, bucketOf(this.minNs), bucketOf(this.maxNs) + 1)
+    counts.moveTo(this.#sums, weight)
     this.#hasSums = true
   }
 
@@ -297,9 +308,31 @@ export class CallAccumulator extends CallTotals {
   }
 }
 
-function shapeOfNothing(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
+function emptyStats(): Stats {
   return {
-    quantiles: plan.ofNothing(),
-    slow: { thresholdNs: NaN, calls: 0, share: NaN, timeShare: NaN, meanNs: NaN },
+    calls: 0,
+    rows: 0,
+    errors: 0,
+    ratePerSecond: NaN,
+    sumNs: 0,
+    selfNs: 0,
+    meanNs: NaN,
+    selfMeanNs: NaN,
+    standardDeviationNs: NaN,
+    standardErrorNs: NaN,
+    meanInterval: { lowerNs: NaN, upperNs: NaN },
+    confidence: NaN,
+    minNs: NaN,
+    maxNs: NaN,
+    firstStartMs: NaN,
+    lastStartMs: NaN,
+    quantiles: [],
+    quantileRelativeError: QUANTILE_RELATIVE_ERROR,
+    coarseCalls: 0,
+    slow: NO_SLOW_CALLS,
   }
+}
+
+function shapeOfNothing(plan: QuantilePlan): Pick<Stats, 'quantiles' | 'slow'> {
+  return { quantiles: plan.ofNothing(), slow: { ...NO_SLOW_CALLS } }
 }

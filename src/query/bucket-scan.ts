@@ -115,7 +115,7 @@ function addChunk(batch: Batch, source: ChunkSource, chunk: number): void {
       source.chunkSummary(chunk, part)
       whole.addSummary(part, histogram, source.weights[chunk])
     } else {
-      addAllRows(snapshot, source, chunk, whole)
+      addAllRows(snapshot.context, source, chunk, whole)
     }
     return
   }
@@ -136,7 +136,15 @@ function addParts(batch: Batch, source: ChunkSource, chunk: number): void {
     const partEnd = Math.min(end, lowerBound(startsUs, source.rowCounts[chunk]!, toUs))
     const accumulator = batch.accumulators[index - batch.first]!
     const lastUs = startsUs[partEnd - 1]!
-    addRows(batch.snapshot, source, chunk, { first, end: partEnd }, firstUs, lastUs, accumulator)
+    addRows(
+      batch.snapshot.context,
+      source,
+      chunk,
+      { first, end: partEnd },
+      firstUs,
+      lastUs,
+      accumulator,
+    )
     first = partEnd
   }
 }

@@ -5,30 +5,36 @@
 import type { ChunkSource } from '../database/chunk-source.ts'
 import type { Snapshot } from '../database/snapshot.ts'
 import type { ScanOptions } from '../types.ts'
-import { ChunkFilter, type RowFilter } from './call-filter.ts'
-import { ChunkList } from './chunk-list.ts'
-import { rowsInRange } from './range-scan.ts'
-import { groupsInRange } from './scan-groups.ts'
+import { ChunkFilter, mayPass, type RowFilter } from './call-filter.ts'
+import type { RowSpan } from './range-scan.ts'
+import { ScanChunks } from './scan-chunks.ts'
 import { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
 
 export async function countCalls(
   snapshot: Snapshot,
-  functionNumbers: Iterable<number>,
+  functionNumbers: readonly number[],
   range: RangeUs,
   filter: RowFilter,
   options: ScanOptions,
 ): Promise<number> {
-  const groups = groupsInRange(snapshot, functionNumbers, range)
-  const chunks = new ChunkList(groups, range, filter)
+  const chunks = new ScanChunks(snapshot, {
+    functionNumbers,
+    range,
+    mayPass: (source, chunk) => mayPass(filter, source, chunk),
+    joinsShared: filter.error === undefined && filter.attributes.length === 0,
+  })
   const pace = new ScanPace(snapshot, options, chunks.totalRows)
   const chunkFilter = new ChunkFilter(snapshot, filter)
   let calls = 0
   for (let i = 0; i < chunks.count; i++) {
     const source = chunks.source(i)
     const chunk = chunks.chunk(i)
-    calls += source.weights[chunk]! * rowsOf(source, chunk, range, filter, chunkFilter)
-    pace.add(source.rowCounts[chunk]!)
+    const span = chunks.span(i)
+    if (span !== undefined && span.first < span.end) {
+      calls += source.weights[chunk]! * rowsOf(source, chunk, span, filter, chunkFilter)
+      pace.add(span.end - span.first)
+    }
     if (pace.isDue) await pace.pause()
   }
   pace.report()
@@ -38,12 +44,10 @@ export async function countCalls(
 function rowsOf(
   source: ChunkSource,
   chunk: number,
-  range: RangeUs,
+  span: RowSpan,
   filter: RowFilter,
   chunkFilter: ChunkFilter,
 ): number {
-  const span = rowsInRange(source, chunk, range)
-  if (span === undefined || span.first === span.end) return 0
   const { attributes, error, maxNs, minNs } = filter
   const allLast = source.minDurationsNs[chunk]! >= minNs && source.maxDurationsNs[chunk]! < maxNs
   if (error === undefined && attributes.length === 0) {

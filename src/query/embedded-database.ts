@@ -5,7 +5,7 @@
  */
 import type { PoolStats } from '../database/buffer-pool.ts'
 import { StaleFileError } from '../database/open-files.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
 import { checkOptionNames } from '../internal/check-options.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
@@ -53,9 +53,9 @@ import {
   checkWhole,
 } from './options.ts'
 import { QuantilePlan } from './quantile-plan.ts'
-import type { SampledDistribution } from './quantiles.ts'
+import type { SampledDistribution } from './sorted-calls.ts'
 import { addFunction, countFunction, forEachRollUp } from './range-scan.ts'
-import { groupsInRange } from './scan-groups.ts'
+import { ScanChunks } from './scan-chunks.ts'
 import { ScanPace } from './scan-pace.ts'
 import { locateRow, parseRowId, type RowId } from './row-ids.ts'
 import { toCallRows, withDurations, type RowReference } from './rows.ts'
@@ -84,7 +84,7 @@ export class EmbeddedDatabase implements Database {
   }
 
   functions(query: FunctionsQuery = {}): Promise<FunctionStats[]> {
-    return attempt(() => {
+    return this.#hold(async () => {
       checkOptionNames(query, 'query', [...RANGE_OPTIONS, 'quantiles', 'confidence'])
       const range = resolveRange(query)
       const plan = new QuantilePlan(
@@ -92,15 +92,20 @@ export class EmbeddedDatabase implements Database {
         checkConfidence(query.confidence),
       )
       this.#snapshot.refresh()
+      const view = this.#snapshot.view()
+      const pace = new ScanPace(this.#snapshot)
       const all: FunctionStats[] = []
-      const { names } = this.#snapshot.functions
+      const { names } = view.functions
       const places = this.#snapshot.placesOfDefinition()
       for (const functionNumber of this.#functionNumbers(undefined)) {
+        // others may use the accumulator only between two functions
         this.#accumulator.clear()
-        addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
-        if (this.#accumulator.calls === 0) continue
-        const name = names[functionNumber]!
-        all.push(this.#accumulator.toFunctionStats(name, places.get(name), plan, range))
+        addFunction(view, functionNumber, range, this.#accumulator)
+        if (this.#accumulator.calls > 0) {
+          const name = names[functionNumber]!
+          all.push(this.#accumulator.toFunctionStats(name, places.get(name), plan, range))
+        }
+        if (pace.isDue) await pace.pause()
       }
       return all.sort((a, b) => b.sumNs - a.sumNs || (a.function < b.function ? -1 : 1))
     })
@@ -118,22 +123,18 @@ export class EmbeddedDatabase implements Database {
       const names = checkFunctions(query.function)
       const exact = checkFlag(query.exact, 'exact', false)
       checkScan(query)
-      this.#snapshot.refresh()
-      const functionNumbers = this.#functionNumbers(names)
-      const total = this.#total(functionNumbers, range)
-      const stats = total.toStats(plan, range)
-      if (!exact || total.calls === 0 || this.#haveExpired(functionNumbers, range)) return stats
-      const scan = this.#rowScan(functionNumbers, range, query)
-      return exactShape(scan, copyOf(total.distribution()), plan).then((shape) => ({
-        ...stats,
-        ...shape,
-        quantileRelativeError: 0,
-      }))
+      return this.#total(names, range, query, async (total, { functionNumbers, view }) => {
+        const stats = total.toStats(plan, range)
+        if (!exact || total.calls === 0 || haveExpired(view, functionNumbers, range)) return stats
+        const scan = this.#rowScan(view, functionNumbers, range, query)
+        const shape = await exactShape(scan, copyOf(total.distribution()), plan)
+        return { ...stats, ...shape, quantileRelativeError: 0 }
+      })
     })
   }
 
   quantile(query: QuantileQuery): Promise<Quantile> {
-    return this.#hold(async () => {
+    return this.#hold(() => {
       const options = ['function', ...RANGE_OPTIONS, 'quantile', 'confidence', 'exact']
       checkOptionNames(query, 'query', [...options, ...SCAN_OPTIONS])
       const range = resolveRange(query)
@@ -144,25 +145,22 @@ export class EmbeddedDatabase implements Database {
       const names = checkFunctions(query.function)
       const exact = checkFlag(query.exact, 'exact', false)
       checkScan(query)
-      this.#snapshot.refresh()
-      const functionNumbers = this.#functionNumbers(names)
-      const total = this.#total(functionNumbers, range)
-      if (total.calls === 0) return plan.ofNothing()[0]!
-      if (!exact || this.#haveExpired(functionNumbers, range)) {
-        return plan.read(total.distribution()).quantiles[0]!
-      }
-      const scan = this.#rowScan(functionNumbers, range, query)
-      return (await exactQuantiles(scan, copyOf(total.distribution()), plan))[0]!
+      return this.#total(names, range, query, async (total, { functionNumbers, view }) => {
+        if (total.calls === 0) return plan.ofNothing()[0]!
+        if (!exact || haveExpired(view, functionNumbers, range)) {
+          return plan.read(total.distribution()).quantiles[0]!
+        }
+        const scan = this.#rowScan(view, functionNumbers, range, query)
+        return (await exactQuantiles(scan, copyOf(total.distribution()), plan))[0]!
+      })
     })
   }
 
   average(name: string, range: TimeRange = {}): Promise<number> {
-    return attempt(() => {
+    return this.#hold(() => {
       checkOptionNames(range, 'range', RANGE_OPTIONS)
       checkName(name)
-      const rangeUs = resolveRange(range)
-      this.#snapshot.refresh()
-      return this.#total(this.#functionNumbers([name]), rangeUs).meanNs
+      return this.#total([name], resolveRange(range), {}, ({ meanNs }) => meanNs)
     })
   }
 
@@ -184,7 +182,7 @@ export class EmbeddedDatabase implements Database {
         checkConfidence(query.confidence),
       )
       const aligned = checkFlag(query.aligned, 'aligned', true)
-      return seriesOf(this.#overTime(query), stepUs, aligned, plan)
+      return this.#overTime(query).then((question) => seriesOf(question, stepUs, aligned, plan))
     })
   }
 
@@ -198,38 +196,40 @@ export class EmbeddedDatabase implements Database {
       const stepUs = query.step === undefined ? undefined : parseStepUs(query.step)
       const columns = checkWhole(query.columns, 'columns', 10_000, 200)
       const durations = checkWhole(query.durationBuckets, 'durationBuckets', 4096, 64)
-      return heatmapOf(this.#overTime(query), stepUs, columns, durations)
+      return this.#overTime(query).then((question) =>
+        heatmapOf(question, stepUs, columns, durations),
+      )
     })
   }
 
   histogram(query: HistogramQuery = {}): Promise<Histogram> {
-    return attempt(() => {
+    return this.#hold(() => {
       const options = ['function', ...RANGE_OPTIONS, 'buckets', ...SCAN_OPTIONS]
       checkOptionNames(query, 'query', options)
       const limit = checkWhole(query.buckets, 'buckets', 4096, 64)
       const range = resolveRange(query)
       const names = checkFunctions(query.function)
       checkScan(query)
-      this.#snapshot.refresh()
-      const total = this.#total(this.#functionNumbers(names), range)
-      if (total.calls === 0) {
-        return { calls: 0, minNs: NaN, maxNs: NaN, buckets: [], coarseCalls: 0 }
-      }
-      const { calls, maxNs, minNs } = total
-      const buckets = durationBuckets(minNs, maxNs, limit)
-      const counts = coarsen(total.counts(), buckets)
-      return {
-        calls,
-        minNs,
-        maxNs,
-        buckets: boundsOf(buckets).map((bounds, i) => ({ ...bounds, calls: counts[i]! })),
-        coarseCalls: total.coarseCalls,
-      }
+      return this.#total(names, range, query, (total) => {
+        if (total.calls === 0) {
+          return { calls: 0, minNs: NaN, maxNs: NaN, buckets: [], coarseCalls: 0 }
+        }
+        const { calls, maxNs, minNs } = total
+        const buckets = durationBuckets(minNs, maxNs, limit)
+        const counts = coarsen(total.counts(), buckets)
+        return {
+          calls,
+          minNs,
+          maxNs,
+          buckets: boundsOf(buckets).map((bounds, i) => ({ ...bounds, calls: counts[i]! })),
+          coarseCalls: total.coarseCalls,
+        }
+      })
     })
   }
 
   slowest(query: SlowestQuery = {}): Promise<CallRow[]> {
-    return attempt(() => {
+    return this.#hold(() => {
       checkOptionNames(query, 'query', ['function', ...RANGE_OPTIONS, 'limit'])
       const range = resolveRange(query)
       const limit = checkLimit(query.limit)
@@ -263,7 +263,7 @@ export class EmbeddedDatabase implements Database {
   }
 
   tail(count?: number): Promise<CallRow[]> {
-    return attempt(() => {
+    return this.#hold(() => {
       const limit = checkLimit(count, 'count')
       this.#snapshot.refresh()
       return latestCalls(this.#snapshot, limit)
@@ -293,11 +293,7 @@ export class EmbeddedDatabase implements Database {
       if (!passesAll(filter)) {
         return countCalls(this.#snapshot, functionNumbers, range, filter, query)
       }
-      let calls = 0
-      for (const functionNumber of functionNumbers) {
-        calls += countFunction(this.#snapshot, functionNumber, range)
-      }
-      return calls
+      return this.#countAll(functionNumbers, range, query)
     })
   }
 
@@ -345,53 +341,82 @@ export class EmbeddedDatabase implements Database {
       return [...new Set(numbers.filter((number) => number !== undefined))]
     }
     const health = functions.find(HEALTH_FUNCTION)
-    return [...functions.names.keys()].filter((number) => number !== health)
-  }
-
-  /** All calls of the functions in the range, until the next use of the accumulator. */
-  #total(functionNumbers: readonly number[], range: RangeUs): CallAccumulator {
-    this.#accumulator.clear()
-    for (const functionNumber of functionNumbers) {
-      addFunction(this.#snapshot, functionNumber, range, this.#accumulator)
+    const numbers: number[] = []
+    for (let number = 0; number < functions.names.length; number++) {
+      if (number !== health) numbers.push(number)
     }
-    return this.#accumulator
+    return numbers
   }
 
-  /** Whether rows of the range are gone, so that only the histograms know of all calls. */
-  #haveExpired(functionNumbers: readonly number[], range: RangeUs): boolean {
-    let expired = false
+  async #countAll(
+    functionNumbers: readonly number[],
+    range: RangeUs,
+    { signal }: ScanOptions,
+  ): Promise<number> {
+    const view = this.#snapshot.view()
+    const pace = new ScanPace(this.#snapshot, { signal })
+    let calls = 0
     for (const functionNumber of functionNumbers) {
-      forEachRollUp(this.#snapshot, functionNumber, range, () => {
-        expired = true
-      })
+      calls += countFunction(view, functionNumber, range)
+      if (pace.isDue) await pace.pause()
     }
-    return expired
+    return calls
   }
 
-  #rowScan(functionNumbers: readonly number[], range: RangeUs, options: ScanOptions): RowScan {
-    const groups = groupsInRange(this.#snapshot, functionNumbers, range)
-    const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
-    const pace = new ScanPace(this.#snapshot, options, totalRows)
-    return { groups, range, pace }
+  /** What `use` makes of all calls in the range of the functions with the names, or of all functions. */
+  async #total<T>(
+    names: readonly string[] | undefined,
+    range: RangeUs,
+    { signal }: ScanOptions,
+    use: (total: CallAccumulator, rows: RowsInView) => T | Promise<T>,
+  ): Promise<T> {
+    this.#snapshot.refresh()
+    const view = this.#snapshot.view()
+    const functionNumbers = this.#functionNumbers(names)
+    const pace = new ScanPace(this.#snapshot, { signal })
+    const accumulators = this.#accumulators.take(1)
+    const total = accumulators[0]!
+    try {
+      for (const functionNumber of functionNumbers) {
+        addFunction(view, functionNumber, range, total)
+        if (pace.isDue) await pace.pause()
+      }
+      return await use(total, { view, functionNumbers })
+    } finally {
+      this.#accumulators.give(accumulators)
+    }
+  }
+
+  #rowScan(
+    view: SnapshotView,
+    functionNumbers: readonly number[],
+    range: RangeUs,
+    options: ScanOptions,
+  ): RowScan {
+    const mayPass = () => true
+    const chunks = new ScanChunks(view, { functionNumbers, range, mayPass, joinsShared: true })
+    return { chunks, pace: new ScanPace(this.#snapshot, options, chunks.totalRows) }
   }
 
   /** What series and heatmap have in common. */
-  #overTime(query: { function?: FunctionChoice | undefined } & HeatmapQuery): OverTime {
+  async #overTime(
+    query: { function?: FunctionChoice | undefined } & HeatmapQuery,
+  ): Promise<OverTime> {
     const range = resolveRange(query)
     const names = checkFunctions(query.function)
     checkScan(query)
-    this.#snapshot.refresh()
-    const functionNumbers = this.#functionNumbers(names)
-    const { calls, firstUs, lastUs, maxNs, minNs } = this.#total(functionNumbers, range)
-    const totals = { calls, firstUs, lastUs, maxNs, minNs }
-    return {
-      snapshot: this.#snapshot,
-      pool: this.#accumulators,
-      functionNumbers,
-      range,
-      totals,
-      options: query,
-    }
+    return this.#total(names, range, query, (total, { functionNumbers, view }) => {
+      const { calls, firstUs, lastUs, maxNs, minNs } = total
+      return {
+        snapshot: this.#snapshot,
+        view,
+        pool: this.#accumulators,
+        functionNumbers,
+        range,
+        totals: { calls, firstUs, lastUs, maxNs, minNs },
+        options: query,
+      }
+    })
   }
 
   #locate(id: RowId): RowReference | undefined {
@@ -449,6 +474,27 @@ export class EmbeddedDatabase implements Database {
 /** Whether files were merged or have expired under the question: then another look at the directory answers it. */
 function mayAskAgain(error: unknown, attempts: number): boolean {
   return error instanceof StaleFileError && attempts < MAX_ATTEMPTS
+}
+
+/** What a question is about, as it was when it began. */
+interface RowsInView {
+  view: SnapshotView
+  functionNumbers: readonly number[]
+}
+
+/** Whether rows of the range are gone, so that only the histograms know of all calls. */
+function haveExpired(
+  view: SnapshotView,
+  functionNumbers: readonly number[],
+  range: RangeUs,
+): boolean {
+  let expired = false
+  for (const functionNumber of functionNumbers) {
+    forEachRollUp(view, functionNumber, range, () => {
+      expired = true
+    })
+  }
+  return expired
 }
 
 /** The counts are those of an accumulator that others may use meanwhile. */

@@ -6,19 +6,16 @@
  */
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import { BUCKET_COUNT, BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
-import type { Distribution } from './quantiles.ts'
-import { rowsInRange } from './range-scan.ts'
-import type { ScanGroup } from './scan-groups.ts'
+import type { Distribution } from './sorted-calls.ts'
+import type { ScanChunks } from './scan-chunks.ts'
 import type { ScanPace } from './scan-pace.ts'
-import type { RangeUs } from './time.ts'
 
 /** Counts in all windows together: 8 MB. */
 const ROOM = 1 << 20
 
 /** Rows to look at, and how to give way meanwhile. */
 export interface RowScan {
-  groups: readonly ScanGroup[]
-  range: RangeUs
+  chunks: ScanChunks
   pace: ScanPace
 }
 
@@ -151,7 +148,7 @@ async function countInto(scan: RowScan, windows: readonly Window[]): Promise<voi
 
 /** Visits all rows that took from `minNs` up to, but without, `maxNs`. */
 async function scanBetween(
-  { groups, pace, range }: RowScan,
+  { chunks, pace }: RowScan,
   minNs: number,
   maxNs: number,
   visit: (durationNs: number, weight: number) => void,
@@ -160,17 +157,16 @@ async function scanBetween(
     rows: new Uint32Array(MAX_CHUNK_ROWS),
     durationsNs: new Float64Array(MAX_CHUNK_ROWS),
   }
-  for (const { group, source } of groups) {
-    const end = source.firstChunks[group + 1]!
-    for (let chunk = source.firstChunks[group]!; chunk < end; chunk++) {
-      if (source.maxDurationsNs[chunk]! < minNs || source.minDurationsNs[chunk]! >= maxNs) continue
-      const rows = rowsInRange(source, chunk, range)
-      if (rows === undefined || rows.first === rows.end) continue
-      const count = source.selectDurations(chunk, rows, { minNs, maxNs }, selected)
-      const weight = source.weights[chunk]!
-      for (let i = 0; i < (count ?? 0); i++) visit(selected.durationsNs[i]!, weight)
-      pace.add(rows.end - rows.first)
-      if (pace.isDue) await pace.pause()
-    }
+  for (let i = 0; i < chunks.count; i++) {
+    const source = chunks.source(i)
+    const chunk = chunks.chunk(i)
+    if (source.maxDurationsNs[chunk]! < minNs || source.minDurationsNs[chunk]! >= maxNs) continue
+    const span = chunks.span(i)
+    if (span === undefined || span.first === span.end) continue
+    const count = source.selectDurations(chunk, span, { minNs, maxNs }, selected)
+    const weight = source.weights[chunk]!
+    for (let k = 0; k < (count ?? 0); k++) visit(selected.durationsNs[k]!, weight)
+    pace.add(span.end - span.first)
+    if (pace.isDue) await pace.pause()
   }
 }

@@ -5,7 +5,8 @@
 import type { Quantile, SlowCalls } from '../types.ts'
 import { callsAbove, durationsAt, type RowScan } from './exact-durations.ts'
 import { blend, type QuantilePlan } from './quantile-plan.ts'
-import { SLOW_FACTOR, type SampledDistribution } from './quantiles.ts'
+import { SLOW_FACTOR } from './slow-calls.ts'
+import type { SampledDistribution } from './sorted-calls.ts'
 
 /** @param distribution of all calls of the scan; it must not change meanwhile. There must be calls. */
 export async function exactQuantiles(

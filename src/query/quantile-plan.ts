@@ -2,10 +2,9 @@
  * @module query/quantile-plan
  * The quantiles that a question asks for, and which of the sorted calls must be known to tell them and their intervals.
  */
-import { BUCKET_COUNT, BUCKET_UPPER_NS, bucketOf } from '../metrics/histogram.ts'
 import type { Quantile } from '../types.ts'
 import { rankInterval } from './confidence.ts'
-import { quantilesOf, type Distribution, type SampledDistribution } from './quantiles.ts'
+import { SortedCalls, type SampledDistribution } from './sorted-calls.ts'
 
 /** Ranks of sorted calls, from 0, that enclose a quantile. */
 interface Enclosure {
@@ -16,45 +15,31 @@ interface Enclosure {
 export class QuantilePlan {
   readonly asked: readonly number[]
   readonly confidence: number
-  readonly #sorted: number[]
-  readonly #positions: number[] // of the asked ones in the sorted ones; the median is sorted in, too
-  readonly #medianPosition: number
-  readonly #values: Float64Array
+  readonly #calls = new SortedCalls()
 
   /** @param confidence of the intervals, in (0, 1) */
   constructor(asked: readonly number[], confidence = 0.95) {
     this.asked = [...asked]
     this.confidence = confidence
-    this.#sorted = [...new Set([...asked, 0.5])].sort((a, b) => a - b)
-    this.#positions = asked.map((quantile) => this.#sorted.indexOf(quantile))
-    this.#medianPosition = this.#sorted.indexOf(0.5)
-    this.#values = new Float64Array(this.#sorted.length)
   }
 
   /** From the histogram. The intervals have the width of its buckets in addition, so that they enclose what they say. */
   read(distribution: SampledDistribution): { medianNs: number; quantiles: Quantile[] } {
-    const sorted = this.#sorted
-    quantilesOf(distribution, sorted, this.#values)
-    const walk = new BucketWalk(distribution)
-    const enclosures = sorted.map((quantile) => this.#enclose(distribution, quantile))
-    // bounds ascend with the quantile, so each kind takes one walk
-    const lowersNs = enclosures.map(({ lower }) => walk.shortestNs(lower))
-    walk.restart()
-    const uppersNs = enclosures.map(({ upper }) => walk.longestNs(upper))
-    return {
-      medianNs: this.#values[this.#medianPosition]!,
-      quantiles: this.asked.map((quantile, i) => {
-        const at = this.#positions[i]!
-        return enclosing(quantile, this.#values[at]!, lowersNs[at]!, uppersNs[at]!)
-      }),
-    }
+    const calls = this.#calls
+    calls.read(distribution)
+    const quantiles = this.asked.map((quantile) => {
+      const { lower, upper } = this.#enclose(distribution, quantile)
+      const durationNs = calls.quantileNs(quantile)
+      return enclosing(quantile, durationNs, calls.shortestNs(lower), calls.longestNs(upper))
+    })
+    return { medianNs: calls.quantileNs(0.5), quantiles }
   }
 
   /** Ranks of all calls that `readExactly` needs, ascending, each once. */
   ranks(distribution: SampledDistribution, withMedian: boolean): number[] {
     const { calls } = distribution
     const ranks = new Set<number>()
-    for (const quantile of withMedian ? this.#sorted : this.asked) {
+    for (const quantile of withMedian ? [...this.asked, 0.5] : this.asked) {
       const rank = Math.floor(quantile * (calls - 1))
       const { lower, upper } = this.#enclose(distribution, quantile)
       for (const one of [rank, rank + 1, lower, upper]) {
@@ -117,45 +102,4 @@ export function blend(position: number, durationAt: (rank: number) => number): n
   const rank = Math.floor(position)
   const low = durationAt(rank)
   return position === rank ? low : low + (position - rank) * (durationAt(rank + 1) - low)
-}
-
-/** Reads ranks in ascending order off a histogram. */
-class BucketWalk {
-  readonly #distribution: Distribution
-  #bucket = 0
-  #seen = 0
-
-  constructor(distribution: Distribution) {
-    this.#distribution = distribution
-    this.restart()
-  }
-
-  restart(): void {
-    this.#bucket = bucketOf(this.#distribution.minNs) - 1
-    this.#seen = 0
-  }
-
-  /** What the call with the rank took at least. */
-  shortestNs(rank: number): number {
-    const { minNs } = this.#distribution
-    if (rank < 0) return 0
-    this.#advance(rank)
-    const below = this.#bucket === 0 ? -1 : BUCKET_UPPER_NS[this.#bucket - 1]!
-    return Math.max(minNs, below + 1)
-  }
-
-  /** What it took at most. */
-  longestNs(rank: number): number {
-    const { calls, maxNs } = this.#distribution
-    if (rank >= calls) return Infinity
-    this.#advance(rank)
-    return Math.min(maxNs, BUCKET_UPPER_NS[this.#bucket]!)
-  }
-
-  #advance(rank: number): void {
-    const { counts } = this.#distribution
-    while (this.#seen <= rank && this.#bucket < BUCKET_COUNT - 1) {
-      this.#seen += counts[++this.#bucket]!
-    }
-  }
 }

@@ -7,7 +7,8 @@ import { CallTotals } from '../database/call-totals.ts'
 import { lowerBound, type ChunkSource, type LoadedDurations } from '../database/chunk-source.ts'
 import type { RowSpan } from '../database/duration-filter.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { ReaderContext } from '../database/reader-context.ts'
+import type { SnapshotView } from '../database/snapshot.ts'
 import type { CallAccumulator } from './accumulator.ts'
 import { SummaryTree } from './summary-tree.ts'
 import type { RangeUs } from './time.ts'
@@ -15,16 +16,16 @@ import type { RangeUs } from './time.ts'
 export type { RowSpan }
 
 const part = new CallTotals()
-const trees = new WeakMap<Snapshot, SummaryTree>()
+const trees = new WeakMap<ReaderContext, SummaryTree>()
 
 /** Adds all calls of a function that start in the range. */
 export function addFunction(
-  snapshot: Snapshot,
+  snapshot: SnapshotView,
   functionNumber: number,
   range: RangeUs,
   into: CallAccumulator,
 ): void {
-  const tree = treeOf(snapshot)
+  const tree = treeOf(snapshot.context)
   for (const index of snapshot.indexes) tree.addFunction(index, functionNumber, range, into)
   forEachRollUp(snapshot, functionNumber, range, (source, chunk) => {
     addRollUp(source, chunk, range, into)
@@ -33,7 +34,7 @@ export function addFunction(
 
 /** Calls `visit` for every hour of expired rows of the function of which some may lie in the range. */
 export function forEachRollUp(
-  snapshot: Snapshot,
+  snapshot: SnapshotView,
   functionNumber: number,
   range: RangeUs,
   visit: (source: ChunkSource, chunk: number) => void,
@@ -61,19 +62,23 @@ export function addRollUp(
   }
 }
 
-function treeOf(snapshot: Snapshot): SummaryTree {
-  let tree = trees.get(snapshot)
+function treeOf(context: ReaderContext): SummaryTree {
+  let tree = trees.get(context)
   if (tree === undefined) {
-    tree = new SummaryTree(snapshot.context, ({ source }, group, range, into, weight) => {
-      addGroup(snapshot, source, group, range, into, weight)
+    tree = new SummaryTree(context, ({ source }, group, range, into, weight) => {
+      addGroup(context, source, group, range, into, weight)
     })
-    trees.set(snapshot, tree)
+    trees.set(context, tree)
   }
   return tree
 }
 
 /** Number of calls of a function that start in the range. */
-export function countFunction(snapshot: Snapshot, functionNumber: number, range: RangeUs): number {
+export function countFunction(
+  snapshot: SnapshotView,
+  functionNumber: number,
+  range: RangeUs,
+): number {
   let calls = 0
   forEachRollUp(snapshot, functionNumber, range, (source, chunk) => {
     calls += source.weights[chunk]! * source.rowCounts[chunk]!
@@ -127,7 +132,7 @@ export function contains({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: num
 }
 
 function addGroup(
-  snapshot: Snapshot,
+  context: ReaderContext,
   source: ChunkSource,
   group: number,
   range: RangeUs,
@@ -144,12 +149,12 @@ function addGroup(
     return
   }
   for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
-    addChunk(snapshot, source, chunk, range, into, weight)
+    addChunk(context, source, chunk, range, into, weight)
   }
 }
 
 function addChunk(
-  snapshot: Snapshot,
+  context: ReaderContext,
   source: ChunkSource,
   chunk: number,
   range: RangeUs,
@@ -167,20 +172,22 @@ function addChunk(
     return
   }
   if (isWhole) {
-    addAllRows(snapshot, source, chunk, into, weight)
+    addAllRows(context, source, chunk, into, weight)
     return
   }
-  const rows = rowsInRange(source, chunk, range)
-  if (rows === undefined || rows.first === rows.end) return
   const startsUs = source.startsOf(chunk)
   if (startsUs === undefined) return
-  const { end, first } = rows
-  addRows(snapshot, source, chunk, rows, startsUs[first]!, startsUs[end - 1]!, into, weight)
+  const count = source.rowCounts[chunk]!
+  const first = lowerBound(startsUs, count, range.fromUs)
+  const end = lowerBound(startsUs, count, range.toUs)
+  if (first === end) return
+  const rows = { first, end }
+  addRows(context, source, chunk, rows, startsUs[first]!, startsUs[end - 1]!, into, weight)
 }
 
 /** Adds all rows of a chunk, decoded. */
 export function addAllRows(
-  snapshot: Snapshot,
+  context: ReaderContext,
   source: ChunkSource,
   chunk: number,
   into: CallAccumulator,
@@ -197,7 +204,7 @@ export function addAllRows(
     firstUs = startsUs[0]!
     lastUs = startsUs[end - 1]!
   }
-  addRows(snapshot, source, chunk, { first: 0, end }, firstUs, lastUs, into, weight)
+  addRows(context, source, chunk, { first: 0, end }, firstUs, lastUs, into, weight)
 }
 
 /**
@@ -205,7 +212,7 @@ export function addAllRows(
  * is added: an answer must not mix calls without durations.
  */
 export function addRows(
-  snapshot: Snapshot,
+  context: ReaderContext,
   source: ChunkSource,
   chunk: number,
   { first, end }: RowSpan,
@@ -227,7 +234,7 @@ export function addRows(
   if (durations.longs === undefined) {
     into.addDurations(durations.pointer + 4 * first, end - first, weight)
   } else {
-    into.addLongDurations(exactDurations(snapshot, durations, first, end), weight)
+    into.addLongDurations(exactDurations(context, durations, first, end), weight)
   }
   into.addStarts(firstUs, lastUs)
   const failed = errors === undefined ? source.errorCounts[chunk]! : countErrors(errors, first, end)
@@ -252,12 +259,12 @@ function childrenOf(
 
 /** Durations of rows [first, end) with the long ones in full. */
 export function exactDurations(
-  snapshot: Snapshot,
+  context: ReaderContext,
   { pointer, longs }: LoadedDurations,
   first: number,
   end: number,
 ): Float64Array {
-  const { u32 } = snapshot.context.kernels
+  const { u32 } = context.kernels
   const durationsNs = Float64Array.from(u32.subarray(pointer / 4 + first, pointer / 4 + end))
   longs?.rows.forEach((row, i) => {
     if (row >= first && row < end) durationsNs[row - first] = longs.durationsNs[i]!

@@ -11,7 +11,7 @@ import { basename } from 'node:path'
 import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
 import { isWriterFolder } from '../database/format/directory.ts'
 import { MAX_WEIGHT } from '../database/format/rows.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import { kindOf } from '../internal/check-options.ts'
 import { sequenceOf } from './chunk-list.ts'
 import type { RowReference } from './rows.ts'
@@ -58,8 +58,8 @@ export function parseRowId(text: unknown, option: string): RowId {
   return { folder, functionId: functionId!, weight: weight!, startUs: startUs!, rank: rank! }
 }
 
-/** Groups of the functions as they are now. */
-export function allPeers(snapshot: Snapshot): Peers {
+/** All groups of the functions. */
+export function peersIn(snapshot: SnapshotView): Peers {
   return (functionName, visit) => {
     const functionNumber = snapshot.functions.find(functionName)
     if (functionNumber === undefined) return
@@ -95,7 +95,7 @@ export function locateRow(snapshot: Snapshot, id: RowId): RowReference | undefin
   if (owner === undefined || functionName === undefined) return undefined
   const { startUs, weight } = id
   const groups: { source: ChunkSource; group: number }[] = []
-  allPeers(snapshot)(functionName, (source, group) => {
+  peersIn(snapshot)(functionName, (source, group) => {
     const isAlike =
       snapshot.ownerOf(source) === owner &&
       source.groupWeight(group) === weight &&

@@ -11,8 +11,11 @@ import type { Snapshot } from '../database/snapshot.ts'
 import { CorruptionError } from '../errors.ts'
 import type { CallRow } from '../types.ts'
 import { exactDurations } from './range-scan.ts'
-import { allPeers, rowIdsOf } from './row-ids.ts'
+import { peersIn, rowIdsOf, type Peers } from './row-ids.ts'
+import type { ScanPace } from './scan-pace.ts'
 
+/** Rows that are made without giving way: some milliseconds. */
+const TURN_ROWS = 1024
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
 
 export interface RowReference {
@@ -93,7 +96,7 @@ export class RowDecoder {
 export function toCallRows(
   snapshot: Snapshot,
   references: readonly RowReference[],
-  peers = allPeers(snapshot),
+  peers = peersIn(snapshot),
 ): CallRow[] {
   const { faults } = snapshot.context
   const ids = rowIdsOf(snapshot, references, peers)
@@ -134,6 +137,22 @@ export function toCallRows(
   return rows.filter((row) => row !== undefined)
 }
 
+/** The same, giving way to the event loop in between. */
+export async function toCallRowsInTurns(
+  snapshot: Snapshot,
+  references: readonly RowReference[],
+  peers: Peers,
+  pace: ScanPace,
+): Promise<CallRow[]> {
+  const rows: CallRow[] = []
+  for (let first = 0; first < references.length; first += TURN_ROWS) {
+    if (pace.isDue) await pace.pause()
+    const some = references.slice(first, first + TURN_ROWS)
+    for (const row of toCallRows(snapshot, some, peers)) rows.push(row)
+  }
+  return rows
+}
+
 /** 0: no error. */
 function errorTypeOf({ rows, types }: ErrorRows, row: number): number {
   const at = lowerBound(rows, rows.length, row)
@@ -167,7 +186,7 @@ export function withDurations(snapshot: Snapshot, rows: RowReference[]): RowRefe
       for (const position of positions) {
         const reference = rows[position]!
         const { row } = reference
-        reference.durationNs = exactDurations(snapshot, durations, row, row + 1)[0]!
+        reference.durationNs = exactDurations(snapshot.context, durations, row, row + 1)[0]!
       }
     }
   }

@@ -23,7 +23,7 @@ export class ScanPace {
    * @param totalRows rows that may have to be looked at
    * @throws the signal's reason, if it has aborted already
    */
-  constructor(snapshot: Snapshot, options: ScanOptions, totalRows: number) {
+  constructor(snapshot: Snapshot, options: ScanOptions = {}, totalRows = 0) {
     this.#snapshot = snapshot
     this.#options = options
     this.#totalRows = totalRows

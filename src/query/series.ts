@@ -4,7 +4,7 @@
  */
 import type { CallTotals } from '../database/call-totals.ts'
 import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import { QUANTILE_RELATIVE_ERROR } from '../metrics/histogram.ts'
 import type { Heatmap, ScanOptions, Series, SeriesPoint } from '../types.ts'
 import type { CallAccumulator } from './accumulator.ts'
@@ -20,6 +20,7 @@ import type { RangeUs } from './time.ts'
 /** What both are about. */
 export interface OverTime {
   snapshot: Snapshot
+  view: SnapshotView // as of the beginning
   pool: AccumulatorPool
   functionNumbers: readonly number[]
   range: RangeUs
@@ -95,12 +96,12 @@ function closedRange({ range, totals }: OverTime): RangeUs {
 
 /** @returns calls that were counted with an hour that does not lie in one bucket */
 async function scan(
-  { functionNumbers, options, pool, snapshot }: OverTime,
+  { functionNumbers, options, pool, snapshot, view }: OverTime,
   buckets: StepBuckets,
   visit: (index: number, accumulator: CallAccumulator) => void,
 ): Promise<number> {
-  const groups = groupsInRange(snapshot, functionNumbers, buckets.range)
-  const hours = hoursByBucket(snapshot, functionNumbers, buckets)
+  const groups = groupsInRange(view, functionNumbers, buckets.range)
+  const hours = hoursByBucket(view, functionNumbers, buckets)
   const totalRows = groups.reduce((sum, { rows }) => sum + rows, 0)
   const pace = new ScanPace(snapshot, options, totalRows)
   let coarseCalls = 0
@@ -117,7 +118,7 @@ async function scan(
 
 /** Hours of expired rows, each in the bucket in which it begins, so that none is counted twice. */
 function hoursByBucket(
-  snapshot: Snapshot,
+  snapshot: SnapshotView,
   functionNumbers: Iterable<number>,
   { firstUs, range, stepUs }: StepBuckets,
 ): Map<number, { source: ChunkSource; chunk: number }[]> {

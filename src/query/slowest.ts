@@ -4,14 +4,17 @@
  * the visit ends as soon as no chunk can hold a call that is longer than those found.
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { SelectedRows } from '../database/duration-filter.ts'
+import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
+import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
-import { exactDurations, overlaps, rowsInRange } from './range-scan.ts'
-import { toCallRows, type RowReference } from './rows.ts'
+import { contains, overlaps, rowsInRange } from './range-scan.ts'
+import { peersIn } from './row-ids.ts'
+import { toCallRowsInTurns, type RowReference } from './rows.ts'
+import { forEachGroupInRange } from './scan-groups.ts'
+import { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
-
-const MAX_U32 = 0xffff_ffff
 
 interface Candidate {
   source: ChunkSource
@@ -21,24 +24,36 @@ interface Candidate {
   firstUs: number
 }
 
-/** @param functionNumbers of the functions asked for */
-export function slowestCalls(
+/**
+ * Gives way to the event loop where it takes long.
+ *
+ * @param functionNumbers of the functions asked for
+ */
+export async function slowestCalls(
   snapshot: Snapshot,
-  functionNumbers: Iterable<number>,
+  functionNumbers: readonly number[],
   range: RangeUs,
   limit: number,
-): CallRow[] {
+): Promise<CallRow[]> {
+  const view = snapshot.view()
+  const pace = new ScanPace(snapshot)
   const best = new BestRows(limit, isSlower)
-  for (const candidate of candidatesOf(snapshot, functionNumbers, range, limit)) {
+  const leastNs = leastDuration(view, functionNumbers, range, limit)
+  const selected = {
+    rows: new Uint32Array(MAX_CHUNK_ROWS),
+    durationsNs: new Float64Array(MAX_CHUNK_ROWS),
+  }
+  for (const candidate of candidatesOf(view, functionNumbers, range, leastNs)) {
     const { worst } = best
     if (worst !== undefined) {
       if (candidate.maxNs < worst.durationNs) break
       // as long at most, and none of its calls earlier
       if (candidate.maxNs === worst.durationNs && candidate.firstUs > worst.startUs) continue
     }
-    visit(snapshot, candidate, range, best)
+    visit(candidate, range, leastNs, selected, best)
+    if (pace.isDue) await pace.pause()
   }
-  return toCallRows(snapshot, best.sorted())
+  return toCallRowsInTurns(snapshot, best.sorted(), peersIn(view), pace)
 }
 
 /** Longest first, then by start, then by name; rows that are alike in all of that in the order they are stored. */
@@ -52,75 +67,69 @@ function isSlower(a: RowReference, b: RowReference): boolean {
 
 /** Chunks that may hold one of the rows, the most promising first. */
 function candidatesOf(
-  snapshot: Snapshot,
-  functionNumbers: Iterable<number>,
+  snapshot: SnapshotView,
+  functionNumbers: readonly number[],
+  range: RangeUs,
+  leastNs: number,
+): Candidate[] {
+  const { names } = snapshot.functions
+  const candidates: Candidate[] = []
+  forEachGroupInRange(snapshot, functionNumbers, range, (source, group, functionNumber) => {
+    const { firstChunks, maxDurationsNs, maxStartsUs, minStartsUs } = source
+    const end = firstChunks[group + 1]!
+    for (let chunk = firstChunks[group]!; chunk < end; chunk++) {
+      const maxNs = maxDurationsNs[chunk]!
+      if (maxNs < leastNs) continue
+      const firstUs = minStartsUs[chunk]!
+      if (!overlaps(range, firstUs, maxStartsUs[chunk]!)) continue
+      candidates.push({ source, chunk, functionName: names[functionNumber]!, maxNs, firstUs })
+    }
+  })
+  return candidates.sort((a, b) => b.maxNs - a.maxNs || a.firstUs - b.firstUs)
+}
+
+/** A whole chunk holds a call as long as its maximum, so what `limit` of them reach is a lower bound. */
+function leastDuration(
+  snapshot: SnapshotView,
+  functionNumbers: readonly number[],
   range: RangeUs,
   limit: number,
-): Candidate[] {
-  const floor = new BestRows<number>(limit, (a, b) => a > b)
-  const candidates: Candidate[] = []
-  for (const functionNumber of functionNumbers) {
-    const functionName = snapshot.functions.names[functionNumber]!
-    for (const index of snapshot.indexes) {
-      index.forEach(functionNumber, (source, group) => {
-        if (!overlaps(range, source.groupFirstUs(group), source.groupLastUs(group))) return
-        const end = source.firstChunks[group + 1]!
-        for (let chunk = source.firstChunks[group]!; chunk < end; chunk++) {
-          const firstUs = source.minStartsUs[chunk]!
-          const lastUs = source.maxStartsUs[chunk]!
-          const maxNs = source.maxDurationsNs[chunk]!
-          if (!overlaps(range, firstUs, lastUs) || maxNs < (floor.worst ?? 0)) continue
-          candidates.push({ source, chunk, functionName, maxNs, firstUs })
-          // a whole chunk holds a call as long as its maximum, so `limit` of them are a lower bound
-          const isExact = source.sharesPage[chunk] === 0
-          if (isExact && firstUs >= range.fromUs && lastUs < range.toUs) floor.add(maxNs)
-        }
-      })
+): number {
+  const longest = new BestRows<number>(limit, (a, b) => a > b)
+  let leastNs = 0
+  forEachGroupInRange(snapshot, functionNumbers, range, (source, group) => {
+    const { firstChunks, maxDurationsNs, maxStartsUs, minStartsUs, sharesPage } = source
+    const end = firstChunks[group + 1]!
+    for (let chunk = firstChunks[group]!; chunk < end; chunk++) {
+      const maxNs = maxDurationsNs[chunk]!
+      if (maxNs <= leastNs || sharesPage[chunk] === 1) continue
+      if (!contains(range, minStartsUs[chunk]!, maxStartsUs[chunk]!)) continue
+      longest.add(maxNs)
+      leastNs = longest.worst ?? 0
     }
-  }
-  const least = floor.worst ?? 0
-  return candidates
-    .filter(({ maxNs }) => maxNs >= least)
-    .sort((a, b) => b.maxNs - a.maxNs || a.firstUs - b.firstUs)
+  })
+  return leastNs
 }
 
+/** @param leastNs of the rows that are of interest */
 function visit(
-  snapshot: Snapshot,
   { source, chunk, functionName }: Candidate,
   range: RangeUs,
+  leastNs: number,
+  selected: SelectedRows,
   best: BestRows<RowReference>,
 ): void {
-  const rows = rowsInRange(source, chunk, range)
-  if (rows === undefined || rows.first === rows.end) return
-  const durations = source.durationsOf(chunk)
-  if (durations === undefined) return
-  const { first, end } = rows
-  const durationsNs =
-    durations.longs === undefined ? undefined : exactDurations(snapshot, durations, first, end)
-  const { context } = snapshot
-  const count = end - first
-  const pointer = durations.pointer + 4 * first
-  const selected = selectRows(snapshot, pointer, count, best.worst?.durationNs ?? 0)
-  if (selected === 0) return
-  const startsUs = source.startsOf(chunk)
+  const span = rowsInRange(source, chunk, range)
+  if (span === undefined || span.first === span.end) return
+  const bounds = { minNs: Math.max(leastNs, best.worst?.durationNs ?? 0), maxNs: Infinity }
+  const count = source.selectDurations(chunk, span, bounds, selected) ?? 0
+  const startsUs = count === 0 ? undefined : source.startsOf(chunk)
   if (startsUs === undefined) return
-  const { u32 } = context.kernels
-  for (let i = 0; i < selected; i++) {
-    const row = u32[context.selection / 4 + i]!
-    const durationNs = durationsNs?.[row] ?? u32[pointer / 4 + row]!
-    const startUs = startsUs[first + row]!
-    const { worst } = best
+  for (let i = 0; i < count; i++) {
+    const durationNs = selected.durationsNs[i]!
     // most rows of a large answer are turned away here, without becoming an object
-    if (worst !== undefined && durationNs < worst.durationNs) continue
-    best.add({ source, chunk, row: first + row, functionName, startUs, durationNs })
+    if (durationNs < (best.worst?.durationNs ?? 0)) continue
+    const row = selected.rows[i]!
+    best.add({ source, chunk, row, functionName, startUs: startsUs[row]!, durationNs })
   }
-}
-
-/** Writes the rows of at least `leastNs` to the context's selection; returns how many. */
-function selectRows(snapshot: Snapshot, pointer: number, count: number, leastNs: number): number {
-  const { kernels, selection } = snapshot.context
-  const threshold = Math.min(leastNs, MAX_U32) - 1
-  if (threshold >= 0) return kernels.filterGreater(pointer, count, threshold, selection)
-  for (let row = 0; row < count; row++) kernels.u32[selection / 4 + row] = row
-  return count
 }

@@ -11,7 +11,7 @@
  *           1344        sparse histograms
  */
 import { CallTotals } from '../database/call-totals.ts'
-import type { FunctionIndex, IndexedSource, LeafNode, TopNode } from '../database/function-index.ts'
+import type { IndexedSource, IndexView, LeafNode, TopNode } from '../database/function-index.ts'
 import { forEachGroup } from '../database/function-index.ts'
 import { PAGE_GROUPS, type IndexNode } from '../database/index-node.ts'
 import { MISS } from '../database/buffer-pool.ts'
@@ -59,7 +59,7 @@ export class SummaryTree {
 
   /** Adds all calls of a function in the index that start in the range. */
   addFunction(
-    index: FunctionIndex,
+    index: IndexView,
     functionNumber: number,
     range: RangeUs,
     into: CallAccumulator,

@@ -3,11 +3,13 @@
  * The calls that started last. The last start of every chunk is its zone map, as its maximum is for the longest calls.
  */
 import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
-import { toCallRows, withDurations, type RowReference } from './rows.ts'
+import { peersIn } from './row-ids.ts'
+import { toCallRowsInTurns, withDurations, type RowReference } from './rows.ts'
+import { ScanPace } from './scan-pace.ts'
 
 interface Candidate {
   source: ChunkSource
@@ -16,15 +18,21 @@ interface Candidate {
   lastUs: number
 }
 
-/** The latest `count` calls, in ascending order of start; rows of Kronicler's own health are none. */
-export function latestCalls(snapshot: Snapshot, count: number): CallRow[] {
+/**
+ * The latest `count` calls, in ascending order of start; rows of Kronicler's own health are none. Gives way to the event loop
+ * where it takes long.
+ */
+export async function latestCalls(snapshot: Snapshot, count: number): Promise<CallRow[]> {
+  const view = snapshot.view()
+  const pace = new ScanPace(snapshot)
   const best = new BestRows(count, isLater)
-  for (const candidate of candidatesOf(snapshot, count)) {
+  for (const candidate of candidatesOf(view, count)) {
     if (candidate.lastUs < (best.worst?.startUs ?? -Infinity)) break
     visit(candidate, best)
+    if (pace.isDue) await pace.pause()
   }
-  const rows = best.sorted().reverse()
-  return toCallRows(snapshot, withDurations(snapshot, rows))
+  const rows = withDurations(snapshot, best.sorted().reverse())
+  return toCallRowsInTurns(snapshot, rows, peersIn(view), pace)
 }
 
 /** By start, then by name; rows that are alike in both in the order they are stored. */
@@ -36,24 +44,30 @@ function isLater(a: RowReference, b: RowReference): boolean {
 }
 
 /** Chunks that may hold one of the rows, the one that ends last first. */
-function candidatesOf(snapshot: Snapshot, count: number): Candidate[] {
+function candidatesOf({ functions, indexes }: SnapshotView, count: number): Candidate[] {
+  const health = functions.find(HEALTH_FUNCTION)
   const floor = new BestRows<number>(count, (a, b) => a > b)
   const candidates: Candidate[] = []
   // the latest first, so that the others need not be looked at
-  for (const index of [...snapshot.indexes].reverse()) {
-    for (const source of [...index.sources].reverse()) {
+  for (const { indexedSources } of [...indexes].reverse()) {
+    for (const { functionNumbers, groupCount, source } of [...indexedSources].reverse()) {
+      const { firstChunks, maxStartsUs, sharesPage } = source
       const sharedLastsUs = new Map<number, number>() // by page: some row of the page starts then
-      for (let chunk = 0; chunk < source.chunkCount; chunk++) {
-        const lastUs = source.maxStartsUs[chunk]!
-        if (lastUs < (floor.worst ?? -Infinity)) continue
-        const functionName = snapshot.functions.names[snapshot.functionOf(source, chunk)]!
-        const isHealth = functionName === HEALTH_FUNCTION
-        if (source.sharesPage[chunk] === 1) {
-          const page = source.pageOf(chunk)
-          if (isHealth) sharedLastsUs.set(page, -Infinity)
-          else if (!sharedLastsUs.has(page)) sharedLastsUs.set(page, lastUs)
-        } else if (!isHealth) floor.add(lastUs)
-        if (!isHealth) candidates.push({ source, chunk, functionName, lastUs })
+      for (let group = 0; group < groupCount; group++) {
+        const functionNumber = functionNumbers[group]!
+        const functionName = functions.names[functionNumber]!
+        const isHealth = functionNumber === health
+        const end = firstChunks[group + 1]!
+        for (let chunk = firstChunks[group]!; chunk < end; chunk++) {
+          const lastUs = maxStartsUs[chunk]!
+          if (lastUs < (floor.worst ?? -Infinity)) continue
+          if (sharesPage[chunk] === 1) {
+            const page = source.pageOf(chunk)
+            if (isHealth) sharedLastsUs.set(page, -Infinity)
+            else if (!sharedLastsUs.has(page)) sharedLastsUs.set(page, lastUs)
+          } else if (!isHealth) floor.add(lastUs)
+          if (!isHealth) candidates.push({ source, chunk, functionName, lastUs })
+        }
       }
       for (const lastUs of sharedLastsUs.values()) floor.add(lastUs)
     }

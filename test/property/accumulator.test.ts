@@ -10,7 +10,8 @@ import { BUCKET_COUNT, bucketOf, quantileOf } from '../../src/metrics/histogram.
 import { MAX_WEIGHT } from '../../src/database/format/rows.ts'
 import { CallAccumulator } from '../../src/query/accumulator.ts'
 import { QuantilePlan } from '../../src/query/quantile-plan.ts'
-import { quantilesOf, slowCallsOf } from '../../src/query/quantiles.ts'
+import { slowCallsOf } from '../../src/query/slow-calls.ts'
+import { SortedCalls } from '../../src/query/sorted-calls.ts'
 import { ALL_TIME } from '../../src/query/time.ts'
 import type { Stats } from '../../src/types.ts'
 
@@ -199,7 +200,8 @@ test.each([1, 5])('counts of rows of weight %d leave 32 bits before they overflo
   )
 })
 
-test('many quantiles at once are those asked for one by one', () => {
+test('calls by rank: quantiles are those asked for one by one, bounds enclose the sorted durations', () => {
+  const calls = new SortedCalls() // one for all runs: reading must leave nothing behind
   fc.assert(
     fc.property(
       fc.array(duration, { minLength: 1, maxLength: 300 }),
@@ -208,11 +210,20 @@ test('many quantiles at once are those asked for one by one', () => {
         const counts = new Float64Array(BUCKET_COUNT)
         for (const d of durations) counts[bucketOf(d)]! += 1
         const [minNs, maxNs] = [Math.min(...durations), Math.max(...durations)]
-        const sorted = quantiles.sort((a, b) => a - b)
-        const values = new Float64Array(sorted.length)
-        const calls = durations.length
-        quantilesOf({ counts, calls, sumNs: 0, minNs, maxNs }, sorted, values)
-        expect([...values]).toEqual(sorted.map((q) => quantileOf(counts, calls, q, minNs, maxNs)))
+        const n = durations.length
+        calls.read({ counts, calls: n, sumNs: 0, minNs, maxNs })
+        expect(quantiles.map((q) => calls.quantileNs(q))).toEqual(
+          quantiles.map((q) => quantileOf(counts, n, q, minNs, maxNs)),
+        )
+        durations
+          .sort((a, b) => a - b)
+          .forEach((d, rank) => {
+            expect(bucketOf(calls.shortestNs(rank))).toBe(bucketOf(d))
+            expect(bucketOf(calls.longestNs(rank))).toBe(bucketOf(d))
+            expect(calls.shortestNs(rank)).toBeLessThanOrEqual(d)
+            expect(calls.longestNs(rank)).toBeGreaterThanOrEqual(d)
+          })
+        expect([calls.shortestNs(-1), calls.longestNs(n)]).toEqual([0, Infinity])
       },
     ),
   )

@@ -29,7 +29,32 @@ class Fixture {
 
   load(key: number): number {
     const slot = this.pool.find(key)
+    return slot === MISS ? this.#admit(key) : slot
+  }
+
+  /** As a scan does, which reads the next extents together with the one that it needs where they only pass by. */
+  scan(key: number, count: number): number {
+    const { kernels, pool } = this
+    const slot = pool.find(key)
     if (slot !== MISS) return slot
+    if (!pool.isPassing(key, sizeOf(key))) return this.#admit(key)
+    const offsets: number[] = []
+    let sizeBytes = 0
+    for (let next = key; next < key + count && !pool.has(next); next++) {
+      offsets.push(sizeBytes)
+      sizeBytes += sizeOf(next)
+    }
+    return pool.pass(key, sizeBytes, (pointer) => {
+      this.reads++
+      offsets.forEach((offset, i) => {
+        const at = pointer + offset
+        kernels.u8.fill(valueOf(key + i), at, at + sizeOf(key + i))
+      })
+      return offsets
+    })
+  }
+
+  #admit(key: number): number {
     return this.pool.admit(key, sizeOf(key), (pointer) => {
       this.reads++
       this.kernels.u8.fill(valueOf(key), pointer, pointer + sizeOf(key))
@@ -42,11 +67,14 @@ class Fixture {
   }
 }
 
-type Step = [action: 'load' | 'pin' | 'unpin' | 'hold' | 'delete' | 'fail', key: number]
+type Step = [action: 'load' | 'scan' | 'pin' | 'unpin' | 'hold' | 'delete' | 'fail', key: number]
 
 const steps = fc.array(
   fc.tuple(
-    fc.constantFrom<Step[0][]>('load', 'load', 'load', 'pin', 'unpin', 'hold', 'delete', 'fail'),
+    fc.constantFrom<Step[0][]>(
+      ...(['load', 'load', 'load', 'scan', 'scan'] as const),
+      ...(['pin', 'unpin', 'hold', 'delete', 'fail'] as const),
+    ),
     fc.nat(60),
   ),
   { maxLength: 150 },
@@ -81,7 +109,7 @@ describe('the pool', () => {
               expect(pool.find(key)).toBe(MISS)
             }
           } else {
-            const slot = fixture.load(key)
+            const slot = action === 'scan' ? fixture.scan(key, 1 + (key % 7)) : fixture.load(key)
             fixture.check(key, pool.pointerOf(slot))
             if (action === 'pin') {
               pool.pin(slot)
@@ -112,6 +140,25 @@ describe('the pool', () => {
     }
     expect(fixture.pool.stats).toMatchObject({ hits: 49, misses: 50, frames: 4, evictions: 46 })
     expect(fixture.reads).toBe(50)
+  })
+
+  test('a scan of more than fits drives out nothing, one of less is kept when it comes again', () => {
+    const fixture = new Fixture(8)
+    const { pool } = fixture
+    const large = SIZES.indexOf(65_537)
+    const keyOf = (i: number) => large + i * SIZES.length
+    for (let i = 0; i < 8; i++) fixture.load(keyOf(i))
+    for (let round = 0; round < 3; round++) {
+      for (let i = 10; i < 100; i++) fixture.scan(keyOf(i), 1)
+    }
+    expect(pool.stats).toMatchObject({ misses: 278, bypasses: 270, evictions: 0 })
+    for (let i = 0; i < 8; i++) fixture.load(keyOf(i))
+    expect(pool.stats).toMatchObject({ hits: 8, evictions: 0 })
+    for (let round = 0; round < 3; round++) {
+      for (let i = 200; i < 205; i++) fixture.scan(keyOf(i), 1)
+    }
+    // the last one still stands where it went by, so it takes no frame
+    expect(pool.stats).toMatchObject({ bypasses: 275, evictions: 4, hits: 8 + 1 + 5 })
   })
 
   test('small extents share a frame', () => {
@@ -159,6 +206,8 @@ async function answersOf(database: Database, middleMs: number) {
     stats: await database.stats({ from: middleMs + 1 }),
     slowest: await database.slowest({ limit: 200 }),
     tail: await database.tail(50),
+    long: await database.count({ where: { duration: { min: 4000, max: 70_000 } } }),
+    exact: await database.stats({ exact: true, from: middleMs - 1000 }),
   }
   await database.close()
   return answers

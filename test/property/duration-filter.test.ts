@@ -65,7 +65,7 @@ describe.each([
   ['WebAssembly', loadKernels],
   ['TypeScript', loadFallbackKernels],
 ])('%s kernels', (_, load) => {
-  test.each([false, true])('dense: %s', (dense) => {
+  test.each([false, true])('also over several chunks of a page, dense: %s', (dense) => {
     const kernels = load()
     const into: SelectedRows = {
       rows: new Uint32Array(MAX_CHUNK_ROWS),
@@ -113,6 +113,22 @@ describe.each([
             }
           }
           expect(done).toEqual(functions.map(({ length }) => length))
+          const stored = [...functions[3]!, ...functions[4]!, ...functions[5]!]
+          const chunk = reader.functionIds.indexOf(3)
+          expect([...reader.sharesPage.subarray(chunk)]).toEqual([1, 1, 0])
+          expect(reader.pageOf(chunk + 1)).toBe(reader.pageOf(chunk))
+          for (const [a, b, c] of questions) {
+            const [minNs, maxNs] = a <= b ? [a, b] : [b, a]
+            if (minNs === Infinity) continue
+            const span = { first: c % 4, end: functions[3]!.length + functions[4]!.length }
+            const found = stored
+              .slice(span.first, span.end)
+              .filter((ns) => ns >= minNs && ns < maxNs)
+            const bounds = { minNs, maxNs }
+            expect(reader.selectDurations(chunk, span, bounds)).toBe(found.length)
+            expect(reader.selectDurations(chunk, span, bounds, into)).toBe(found.length)
+            expect([...into.durationsNs.subarray(0, found.length)]).toEqual(found)
+          }
           reader.close()
         },
       ),

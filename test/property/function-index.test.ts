@@ -83,16 +83,19 @@ test('a segment that comes last changes one node of each level', () => {
     const added = [...nodesOf(index)].filter((node) => !before.has(node))
     expect(added.length).toBeLessThanOrEqual(2)
   }
-  expect(index.nodes.map(({ children }) => children.length)).toEqual([16, 16, 12])
+  expect(index.view.nodes.map(({ children }) => children.length)).toEqual([16, 16, 12])
 })
 
 function nodesOf(index: FunctionIndex): Set<IndexNode> {
-  return new Set([...index.nodes, ...index.nodes.flatMap(({ children }) => [...children])])
+  return new Set([
+    ...index.view.nodes,
+    ...index.view.nodes.flatMap(({ children }) => [...children]),
+  ])
 }
 
 function check(index: FunctionIndex, present: readonly IndexedSource[]): void {
-  expect(index.sources.length).toBe(present.length)
-  expect(new Set(index.sources)).toEqual(new Set(present.map(({ source }) => source)))
+  expect(index.view.sources.length).toBe(present.length)
+  expect(new Set(index.view.sources)).toEqual(new Set(present.map(({ source }) => source)))
   for (const node of nodesOf(index)) {
     expect(node.children.length).toBeLessThanOrEqual(16)
     const starts = node.children.map(({ firstUs }) => firstUs)
@@ -101,7 +104,7 @@ function check(index: FunctionIndex, present: readonly IndexedSource[]): void {
   }
   for (let f = 0; f <= FUNCTIONS + 1; f++) {
     const found: string[] = []
-    index.forEach(f, (source, group) => found.push(`${source.path} ${group}`))
+    index.view.forEach(f, (source, group) => found.push(`${source.path} ${group}`))
     const wanted = present.flatMap(({ functionNumbers, source }) =>
       [...functionNumbers].flatMap((number, group) =>
         number === f ? [`${source.path} ${group}`] : [],
