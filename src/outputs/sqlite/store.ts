@@ -37,6 +37,7 @@ export class SqliteStore implements OutputStore {
     this.#connection = openSqlite(path, driver)
     try {
       this.#connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      this.#chooseJournal()
       this.#exclusively(() => prepareTables(this.#connection))
       this.#statements = prepareStatements(this.#connection)
     } catch (error) {
@@ -108,6 +109,14 @@ export class SqliteStore implements OutputStore {
       const key = { function_name: difference.name, minute, process: batch.process }
       saveMinute.run(...valuesOf(MINUTE_COLUMNS, { ...row, ...key }))
     }
+  }
+
+  /** Of a new database only: how an existing one is journaled is its owner's business. */
+  #chooseJournal(): void {
+    const [row] = this.#connection.prepare('SELECT count(*) AS items FROM sqlite_master').all() as {
+      items: number
+    }[]
+    if (row?.items === 0) this.#connection.prepare('PRAGMA journal_mode = WAL').all()
   }
 
   #exclusively(work: () => void): void {
