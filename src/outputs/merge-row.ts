@@ -19,7 +19,7 @@ export interface StoredSums {
   max: number | null
   time_ns: number
   squared_deviations: number
-  histogram: Uint8Array | ArrayBuffer | null // drivers differ
+  histogram: Uint8Array | null
 }
 
 export interface StoredTotals extends StoredSums {

@@ -2,38 +2,68 @@
  * @module outputs/sparse-histogram
  * A histogram as bytes that plain SQL can take apart. Format v1; the full text is docs/format/output-histogram.md.
  *
- *   byte  size  field    type    meaning, for each bucket that is not empty, in ascending order
- *      0     2  bucket   u16 BE  index of metrics/histogram, 0..4095
- *      2     6  count    u48 BE  calls
+ *   byte  size  field   type     meaning
+ *      0     1  width   u8       bytes of a count, 1..6
+ *
+ * and for each bucket that is not empty, in ascending order:
+ *
+ *      0     2  bucket  u16 BE   index of metrics/histogram, 0..4095
+ *      2 width  count   u(8w) BE calls
+ *
+ * Without calls there are no bytes at all.
  */
-export const ENTRY_BYTES = 8
-const WORD = 2 ** 32
+const HEADER_BYTES = 1
+const BUCKET_BYTES = 2
+const BYTE = 256
 
-interface Counts {
+export interface Counts {
   buckets: number[]
   counts: number[]
 }
 
 export function encodeHistogram({ buckets, counts }: Counts): Uint8Array {
-  const bytes = new Uint8Array(buckets.length * ENTRY_BYTES)
-  const view = new DataView(bytes.buffer)
-  for (const [i, bucket] of buckets.entries()) {
-    const count = counts[i]!
-    view.setUint16(i * ENTRY_BYTES, bucket)
-    view.setUint16(i * ENTRY_BYTES + 2, Math.floor(count / WORD))
-    view.setUint32(i * ENTRY_BYTES + 4, count % WORD)
+  const entries = buckets.length
+  if (entries === 0) return new Uint8Array()
+  const width = widthOf(counts)
+  const bytes = new Uint8Array(HEADER_BYTES + entries * (BUCKET_BYTES + width))
+  bytes[0] = width
+  let at = HEADER_BYTES
+  for (let i = 0; i < entries; i++) {
+    const bucket = buckets[i]!
+    bytes[at] = bucket >>> 8
+    bytes[at + 1] = bucket
+    at += BUCKET_BYTES + width
+    let rest = counts[i]!
+    for (let place = at - 1; place >= at - width; place--) {
+      bytes[place] = rest % BYTE
+      rest = Math.floor(rest / BYTE)
+    }
   }
   return bytes
 }
 
 /** Bytes behind the last whole entry are ignored. */
-export function decodeHistogram(stored: Uint8Array | ArrayBuffer | null): Counts {
-  const bytes = stored instanceof Uint8Array ? stored : new Uint8Array(stored ?? new ArrayBuffer(0))
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+export function decodeHistogram(bytes: Uint8Array | null): Counts {
   const decoded: Counts = { buckets: [], counts: [] }
-  for (let at = 0; at + ENTRY_BYTES <= bytes.length; at += ENTRY_BYTES) {
-    decoded.buckets.push(view.getUint16(at))
-    decoded.counts.push(view.getUint16(at + 2) * WORD + view.getUint32(at + 4))
+  if (bytes === null) return decoded
+  const width = bytes[0] ?? 0
+  const entry = BUCKET_BYTES + width
+  for (let at = HEADER_BYTES; width > 0 && at + entry <= bytes.length; at += entry) {
+    let count = 0
+    for (let place = at + BUCKET_BYTES; place < at + entry; place++) {
+      count = count * BYTE + bytes[place]!
+    }
+    decoded.buckets.push((bytes[at]! << 8) | bytes[at + 1]!)
+    decoded.counts.push(count)
   }
   return decoded
+}
+
+/** Bytes that the largest count needs. */
+function widthOf(counts: readonly number[]): number {
+  let largest = 0
+  for (const count of counts) if (count > largest) largest = count
+  let width = 1
+  for (let limit = BYTE; largest >= limit; limit *= BYTE) width++
+  return width
 }

@@ -28,10 +28,9 @@ SELECT e.function_name, e.minute, e.process, b.bucket, b.midpoint, e.calls
 FROM (
   SELECT m.function_name, m.minute, m.process,
     get_byte(m.histogram, i) * 256 + get_byte(m.histogram, i + 1) AS bucket,
-    (get_byte(m.histogram, i + 2)::bigint << 40) | (get_byte(m.histogram, i + 3)::bigint << 32)
-      | (get_byte(m.histogram, i + 4)::bigint << 24) | (get_byte(m.histogram, i + 5)::bigint << 16)
-      | (get_byte(m.histogram, i + 6)::bigint << 8) | get_byte(m.histogram, i + 7)::bigint AS calls
-  FROM metrics_by_minute m, generate_series(0, length(m.histogram) - 8, 8) AS i
+    ('x' || lpad(encode(substring(m.histogram FROM i + 3 FOR get_byte(m.histogram, 0)), 'hex'), 16, '0'))::bit(64)::bigint AS calls
+  FROM metrics_by_minute m,
+    generate_series(1, length(m.histogram) - 2, CASE length(m.histogram) WHEN 0 THEN 1 ELSE 2 + get_byte(m.histogram, 0) END) AS i
 ) e
 JOIN metrics_buckets b ON b.bucket = e.bucket`
 
@@ -133,7 +132,7 @@ function definitions(columns: readonly (readonly [string, ColumnType])[]): strin
   return columns.map(([name, type]) => `"${name}" ${TYPES[type]}`).join(',\n  ')
 }
 
-/** For parameters. */
+/** Of a parameter with a column's values; bytes are told by their place. */
 export function arrayType(type: ColumnType): string {
-  return `${TYPES[type]}[]`
+  return type === 'bytes' ? 'int[]' : `${TYPES[type]}[]`
 }

@@ -21,25 +21,27 @@ const TYPES: Record<ColumnType, string> = {
   bytes: 'BLOB',
 }
 
-/** Value of byte `n` (0 to 7) of the entry `e.entry`, which SQLite can only take apart as hexadecimal text. */
-const byte = (n: number): string =>
-  `((instr('123456789ABCDEF', substr(hex(e.entry), ${2 * n + 1}, 1)) << 4) | instr('123456789ABCDEF', substr(hex(e.entry), ${2 * n + 2}, 1)))`
-
-const number = (first: number, last: number): string =>
-  Array.from({ length: last - first + 1 }, (_, i) => {
-    const shift = 8 * (last - first - i)
-    return shift === 0 ? byte(first + i) : `(${byte(first + i)} << ${shift})`
+/** Value of hexadecimal text, which is all that SQLite can make of bytes; `digits` at most. */
+function hexValue(text: string, digits: number): string {
+  const padded = `substr('${'0'.repeat(digits)}' || ${text}, -${digits})`
+  return Array.from({ length: digits }, (_, i) => {
+    const digit = `instr('123456789ABCDEF', substr(${padded}, ${i + 1}, 1))`
+    return i === digits - 1 ? digit : `(${digit} << ${4 * (digits - 1 - i)})`
   }).join(' | ')
+}
 
 /** The histograms of `metrics_by_minute`, a row for each bucket. `metrics_buckets` also counts off the entries. */
 const HISTOGRAM_VIEW = `
 CREATE VIEW metrics_histogram AS
-SELECT e.function_name, e.minute, e.process, b.bucket, b.midpoint, ${number(2, 7)} AS calls
+SELECT e.function_name, e.minute, e.process, b.bucket, b.midpoint, ${hexValue('hex(substr(e.entry, 3))', 12)} AS calls
 FROM (
-  SELECT m.function_name, m.minute, m.process, substr(m.histogram, 8 * n.bucket + 1, 8) AS entry
-  FROM metrics_by_minute m JOIN metrics_buckets n ON n.bucket < length(m.histogram) / 8
+  SELECT m.function_name, m.minute, m.process, substr(m.histogram, 2 + n.bucket * m.size, m.size) AS entry
+  FROM (
+    SELECT function_name, minute, process, histogram, 2 + hex(substr(histogram, 1, 1)) AS size FROM metrics_by_minute
+  ) m
+  JOIN metrics_buckets n ON n.bucket < (length(m.histogram) - 1) / m.size
 ) e
-JOIN metrics_buckets b ON b.bucket = (${number(0, 1)})`
+JOIN metrics_buckets b ON b.bucket = (${hexValue('hex(substr(e.entry, 1, 2))', 4)})`
 
 /** @throws {KroniclerError} KRONICLER_OUTPUT: the tables are of a newer version, or another program's */
 export function prepareTables(connection: SqliteConnection): void {

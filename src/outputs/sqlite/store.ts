@@ -6,13 +6,8 @@
 import type { SqliteOutput } from '../../types.ts'
 import { mergeMinute, mergeTotals, type StoredSums, type StoredTotals } from '../merge-row.ts'
 import { MINUTE_MS, minuteOf, type Batch, type OutputStore } from '../output.ts'
-import { MINUTE_COLUMNS, TOTALS_COLUMNS } from '../tables.ts'
-import {
-  openSqlite,
-  type SqliteConnection,
-  type SqliteStatement,
-  type SqliteValue,
-} from './connection.ts'
+import { MINUTE_COLUMNS, TOTALS_COLUMNS, type ColumnType } from '../tables.ts'
+import { openSqlite, type SqliteConnection, type SqliteStatement } from './connection.ts'
 import { prepareTables, quoted } from './schema.ts'
 
 /** In one go; then the attempt has failed, and the next one comes later. */
@@ -25,7 +20,7 @@ interface Statements {
   totals: SqliteStatement
   saveTotals: SqliteStatement
   minutes: SqliteStatement
-  saveMinute: SqliteStatement
+  saveMinutes: SqliteStatement
 }
 
 export class SqliteStore implements OutputStore {
@@ -79,36 +74,46 @@ export class SqliteStore implements OutputStore {
   #saveTotals(batch: Batch, savedAt: string): void {
     const { totals, saveTotals } = this.#statements
     const names = JSON.stringify(batch.functions.map(({ name }) => name))
-    const stored = byName<StoredTotals & { first_seen_text: string | null }>(totals.all(names))
-    for (const difference of batch.functions) {
-      const known = stored.get(difference.name)
-      const row = mergeTotals(
-        known && { ...known, first_seen: timeOf(known.first_seen_text) },
-        difference,
-        batch,
-      )
-      saveTotals.run(
-        ...valuesOf(TOTALS_COLUMNS, {
-          ...row,
-          function_name: difference.name,
-          first_seen: timeText(row.first_seen!),
-          last_seen: timeText(row.last_seen),
-          updated_at: savedAt,
-        }),
-      )
+    const stored = new Map<string, StoredTotals>()
+    for (const [name, baseCalls, baseTime, firstSeen, ...sums] of readRows<TotalsTuple>(
+      totals,
+      names,
+    )) {
+      stored.set(name, {
+        ...storedSums(sums),
+        base_calls: baseCalls,
+        base_time: Number(baseTime),
+        first_seen: timeOf(firstSeen),
+      })
     }
+    const rows = batch.functions.map((difference) => {
+      const row = mergeTotals(stored.get(difference.name), difference, batch)
+      return {
+        ...row,
+        function_name: difference.name,
+        first_seen: timeText(row.first_seen!),
+        last_seen: timeText(row.last_seen),
+        updated_at: savedAt,
+      }
+    })
+    writeRows(saveTotals, TOTALS_COLUMNS, rows)
   }
 
   #saveMinutes(batch: Batch): void {
-    const { minutes, saveMinute } = this.#statements
+    const { minutes, saveMinutes } = this.#statements
     const minute = minuteText(minuteOf(batch))
     const names = JSON.stringify(batch.functions.map(({ name }) => name))
-    const stored = byName<StoredSums>(minutes.all(minute, batch.process, names))
-    for (const difference of batch.functions) {
-      const row = mergeMinute(stored.get(difference.name), difference)
-      const key = { function_name: difference.name, minute, process: batch.process }
-      saveMinute.run(...valuesOf(MINUTE_COLUMNS, { ...row, ...key }))
+    const stored = new Map<string, StoredSums>()
+    for (const [name, ...sums] of readRows<MinuteTuple>(minutes, minute, batch.process, names)) {
+      stored.set(name, storedSums(sums))
     }
+    const rows = batch.functions.map((difference) => ({
+      ...mergeMinute(stored.get(difference.name), difference),
+      function_name: difference.name,
+      minute,
+      process: batch.process,
+    }))
+    writeRows(saveMinutes, MINUTE_COLUMNS, rows)
   }
 
   /** Of a new database only: how an existing one is journaled is its owner's business. */
@@ -135,43 +140,110 @@ export class SqliteStore implements OutputStore {
   }
 }
 
+/**
+ * Rows go in and out as one text each way: to hand over value by value takes some drivers microseconds for each. JSON as SQLite
+ * writes it has 15 digits, hence the texts.
+ */
+const SUMS = `calls, errors, min, max, printf('%!.17g', time_ns), printf('%!.17g', squared_deviations), hex(histogram)`
+const NAMED = 'function_name IN (SELECT value FROM json_each(?))'
+
+type SumsTuple = [
+  calls: number,
+  errors: number,
+  min: number | null,
+  max: number | null,
+  timeNs: string,
+  squaredDeviations: string,
+  histogram: string,
+]
+type MinuteTuple = [name: string, ...SumsTuple]
+type TotalsTuple = [
+  name: string,
+  baseCalls: number,
+  baseTime: string,
+  firstSeen: string | null,
+  ...SumsTuple,
+]
+
 function prepareStatements(connection: SqliteConnection): Statements {
-  const totals = TOTALS_COLUMNS.map(([name]) => quoted(name))
-  const minutes = MINUTE_COLUMNS.map(([name]) => quoted(name))
+  const minuteKey = ['function_name', 'minute', 'process']
   return {
     sequence: connection.prepare('SELECT sequence FROM metrics_writers WHERE writer = ?'),
     mark: connection.prepare('INSERT OR REPLACE INTO metrics_writers VALUES (?, ?, ?)'),
-    totals: connection.prepare(`
-      SELECT function_name, calls, errors, min, max, time_ns, squared_deviations, histogram, base_calls, base_time,
-        first_seen AS first_seen_text
-      FROM metrics WHERE function_name IN (SELECT value FROM json_each(?))`),
-    saveTotals: connection.prepare(upsert('metrics', totals, ['"function_name"'])),
-    minutes: connection.prepare(`
-      SELECT function_name, calls, errors, min, max, time_ns, squared_deviations, histogram FROM metrics_by_minute
-      WHERE minute = ? AND process = ? AND function_name IN (SELECT value FROM json_each(?))`),
-    saveMinute: connection.prepare(
-      upsert('metrics_by_minute', minutes, ['"function_name"', '"minute"', '"process"']),
+    totals: connection.prepare(
+      `SELECT json_group_array(json_array(function_name, base_calls, printf('%!.17g', base_time), first_seen, ${SUMS})) AS found
+       FROM metrics WHERE ${NAMED}`,
     ),
+    saveTotals: connection.prepare(upsert('metrics', TOTALS_COLUMNS, ['function_name'])),
+    minutes: connection.prepare(
+      `SELECT json_group_array(json_array(function_name, ${SUMS})) AS found
+       FROM metrics_by_minute WHERE minute = ? AND process = ? AND ${NAMED}`,
+    ),
+    saveMinutes: connection.prepare(upsert('metrics_by_minute', MINUTE_COLUMNS, minuteKey)),
   }
 }
 
-/** Columns that somebody else has added keep their values. */
-function upsert(table: string, columns: string[], key: string[]): string {
+type Columns = readonly (readonly [name: string, type: ColumnType])[]
+
+/**
+ * The first parameter is a JSON array of rows, the second all their bytes, of which a row names its part. Columns that somebody
+ * else has added keep their values.
+ */
+function upsert(table: string, columns: Columns, key: readonly string[]): string {
+  const names = columns.map(([name]) => quoted(name))
+  const values = columns.map(([, type], i) =>
+    type === 'bytes' ? `substr(?2, value ->> ${i}, value ->> ${columns.length})` : `value ->> ${i}`,
+  )
   const set = columns
-    .filter((name) => !key.includes(name))
-    .map((name) => `${name} = excluded.${name}`)
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES (${columns.map(() => '?').join(', ')})
+    .filter(([name]) => !key.includes(name))
+    .map(([name]) => `${quoted(name)} = excluded.${quoted(name)}`)
+  return `INSERT INTO ${table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?1) WHERE true
     ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`
 }
 
-function byName<Row>(rows: unknown[]): Map<string, Row> {
-  return new Map(
-    (rows as (Row & { function_name: string })[]).map((row) => [row.function_name, row]),
-  )
+/** Each row has one column of bytes: its place, and at the end of the row its length. */
+function writeRows(statement: SqliteStatement, columns: Columns, rows: readonly object[]): void {
+  const parts: Uint8Array[] = []
+  let end = 1 // SQL counts from one
+  const texts = rows.map((row) => {
+    let size = 0
+    const values = columns.map(([name, type]) => {
+      const value = (row as Record<string, unknown>)[name]
+      if (type !== 'bytes') return value
+      const bytes = value as Uint8Array
+      parts.push(bytes)
+      size = bytes.length
+      return end
+    })
+    end += size
+    return [...values, size]
+  })
+  statement.run(JSON.stringify(texts), Buffer.concat(parts))
 }
 
-function valuesOf(columns: readonly (readonly [string, unknown])[], row: object): SqliteValue[] {
-  return columns.map(([name]) => (row as Record<string, SqliteValue>)[name]!)
+function readRows<Row>(statement: SqliteStatement, ...values: string[]): Row[] {
+  const [row] = statement.all(...values) as { found: string }[]
+  return JSON.parse(row!.found) as Row[]
+}
+
+function storedSums([
+  calls,
+  errors,
+  min,
+  max,
+  timeNs,
+  deviations,
+  histogram,
+]: SumsTuple): StoredSums {
+  return {
+    calls,
+    errors,
+    min,
+    max,
+    time_ns: Number(timeNs),
+    squared_deviations: Number(deviations),
+    histogram: Buffer.from(histogram, 'hex'),
+  }
 }
 
 /** In UTC, as datetime('now', 'subsec') has it. */
