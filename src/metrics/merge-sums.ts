@@ -2,10 +2,14 @@
  * @module metrics/merge-sums
  * Sums of calls as batches carry them: merged without loss, and quantiles of a histogram that is kept sparse.
  */
-import { bucketMidpointNs } from './histogram.ts'
+import { BUCKET_COUNT, bucketMidpointNs } from './histogram.ts'
 import type { CallSums } from './slab-mirror.ts'
 
-/** The calls of both. Counts add up exactly, the variance by the pairwise formula (see metrics/accumulator). */
+/**
+ * The calls of both. Counts add up exactly, the variance by the pairwise formula (see metrics/accumulator).
+ *
+ * @returns sums whose histogram is good until the next merge; neither `a` nor `b` may be such
+ */
 export function mergeSums(a: CallSums, b: CallSums): CallSums {
   const calls = a.calls + b.calls
   const difference = a.calls === 0 || b.calls === 0 ? 0 : b.sumNs / b.calls - a.sumNs / a.calls
@@ -21,19 +25,26 @@ export function mergeSums(a: CallSums, b: CallSums): CallSums {
   }
 }
 
-type Counts = Pick<CallSums, 'buckets' | 'counts'>
+export type Counts = Pick<CallSums, 'buckets' | 'counts'>
+
+/** Of the last merge: very many are made, and none is kept. */
+const mergedBuckets = new Uint16Array(BUCKET_COUNT)
+const mergedCounts = new Float64Array(BUCKET_COUNT)
 
 function mergeCounts(a: Counts, b: Counts): Counts {
-  const merged: Counts = { buckets: [], counts: [] }
+  let length = 0
   let i = 0
   let j = 0
   while (i < a.buckets.length || j < b.buckets.length) {
-    const left = a.buckets[i] ?? Infinity
-    const right = b.buckets[j] ?? Infinity
-    merged.buckets.push(Math.min(left, right))
-    merged.counts.push((left <= right ? a.counts[i++]! : 0) + (right <= left ? b.counts[j++]! : 0))
+    const left = i < a.buckets.length ? a.buckets[i]! : BUCKET_COUNT
+    const right = j < b.buckets.length ? b.buckets[j]! : BUCKET_COUNT
+    let count = 0
+    if (left <= right) count += a.counts[i++]!
+    if (right <= left) count += b.counts[j++]!
+    mergedBuckets[length] = left < right ? left : right
+    mergedCounts[length++] = count
   }
-  return merged
+  return { buckets: mergedBuckets.subarray(0, length), counts: mergedCounts.subarray(0, length) }
 }
 
 /**
@@ -49,7 +60,8 @@ export function sparseQuantile(
   minNs: number,
   maxNs: number,
 ): number {
-  const total = counts.reduce((sum, count) => sum + count, 0)
+  let total = 0
+  for (let i = 0; i < counts.length; i++) total += counts[i]!
   if (total === 0) return NaN
   const rank = quantile * (total - 1)
   const lowRank = Math.floor(rank)

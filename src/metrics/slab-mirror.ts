@@ -29,12 +29,14 @@ export interface CallSums {
   errors: number
   sumNs: number // whole; exact below 2^53
   squaredDeviations: number // about the mean, ns²
-  buckets: number[] // of metrics/histogram, ascending
-  counts: number[] // calls in buckets[i]
+  buckets: ArrayLike<number> // of metrics/histogram, ascending
+  counts: ArrayLike<number> // calls in buckets[i]
 }
 
 /** What came since the last look, and what the extremes of all calls are. */
 export interface SlabDifference extends CallSums {
+  buckets: number[]
+  counts: number[]
   minNs: number // of all calls so far
   maxNs: number
   hasNewMin: boolean // the minimum is one of the calls of this difference
@@ -116,7 +118,7 @@ export class SlabMirror {
     }
   }
 
-  #addCounts(into: CallSums): void {
+  #addCounts(into: SlabDifference): void {
     for (let octave = 0; octave < OCTAVES; octave++) {
       const block = this.#blocks[octave]!
       if (block === 0) continue

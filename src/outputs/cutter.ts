@@ -175,8 +175,11 @@ function merged(
   b: SlabDifference | undefined,
 ): SlabDifference | undefined {
   if (a === undefined || b === undefined) return a ?? b
+  const sums = mergeSums(a, b)
   return {
-    ...mergeSums(a, b),
+    ...sums,
+    buckets: Array.from(sums.buckets),
+    counts: Array.from(sums.counts),
     minNs: Math.min(a.minNs, b.minNs),
     maxNs: Math.max(a.maxNs, b.maxNs),
     hasNewMin: a.minNs <= b.minNs ? a.hasNewMin : b.hasNewMin,

@@ -12,14 +12,16 @@
  *
  * Without calls there are no bytes at all.
  */
+import { BUCKET_COUNT } from '../metrics/histogram.ts'
+import type { Counts } from '../metrics/merge-sums.ts'
+
 const HEADER_BYTES = 1
 const BUCKET_BYTES = 2
 const BYTE = 256
 
-export interface Counts {
-  buckets: number[]
-  counts: number[]
-}
+/** Of the last histogram that was decoded: very many are, and none is kept. */
+const decodedBuckets = new Uint16Array(BUCKET_COUNT)
+const decodedCounts = new Float64Array(BUCKET_COUNT)
 
 export function encodeHistogram({ buckets, counts }: Counts): Uint8Array {
   const entries = buckets.length
@@ -42,27 +44,26 @@ export function encodeHistogram({ buckets, counts }: Counts): Uint8Array {
   return bytes
 }
 
-/** Bytes behind the last whole entry are ignored. */
+/** Bytes behind the last whole entry are ignored. What is returned is good until the next call. */
 export function decodeHistogram(bytes: Uint8Array | null): Counts {
-  const decoded: Counts = { buckets: [], counts: [] }
-  if (bytes === null) return decoded
-  const width = bytes[0] ?? 0
+  const width = bytes?.[0] ?? 0
   const entry = BUCKET_BYTES + width
-  for (let at = HEADER_BYTES; width > 0 && at + entry <= bytes.length; at += entry) {
+  let length = 0
+  for (let at = HEADER_BYTES; width > 0 && at + entry <= bytes!.length; at += entry) {
     let count = 0
     for (let place = at + BUCKET_BYTES; place < at + entry; place++) {
-      count = count * BYTE + bytes[place]!
+      count = count * BYTE + bytes![place]!
     }
-    decoded.buckets.push((bytes[at]! << 8) | bytes[at + 1]!)
-    decoded.counts.push(count)
+    decodedBuckets[length] = (bytes![at]! << 8) | bytes![at + 1]!
+    decodedCounts[length++] = count
   }
-  return decoded
+  return { buckets: decodedBuckets.subarray(0, length), counts: decodedCounts.subarray(0, length) }
 }
 
 /** Bytes that the largest count needs. */
-function widthOf(counts: readonly number[]): number {
+function widthOf(counts: ArrayLike<number>): number {
   let largest = 0
-  for (const count of counts) if (count > largest) largest = count
+  for (let i = 0; i < counts.length; i++) largest = Math.max(largest, counts[i]!)
   let width = 1
   for (let limit = BYTE; largest >= limit; limit *= BYTE) width++
   return width
