@@ -190,8 +190,8 @@ function parametersOf(columns: Columns, rows: readonly object[]): (string | Buff
 }
 
 function arrayText(type: ColumnType, values: readonly unknown[]): string {
-  const texts = values.map((value) => {
-    if (value === null || value === undefined) return 'NULL'
+  const texts = (values as (string | number | Date | null)[]).map((value) => {
+    if (value === null) return 'NULL'
     if (value instanceof Date) return `"${value.toISOString()}"`
     return type === 'text' ? `"${(value as string).replace(/["\\]/g, '\\$&')}"` : String(value)
   })
