@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   capture: ['queue', 'metrics'],
   database: ['metrics'],
   query: ['database', 'metrics'],
-  outputs: ['metrics', 'database'],
+  outputs: ['queue', 'metrics', 'database'],
   control: ['queue', 'database'],
   writer: ['control', 'queue', 'metrics', 'outputs', 'database'],
   analysis: ['query'],

@@ -14,7 +14,12 @@ const common: UserConfig = {
 export default defineConfig([
   {
     ...common,
-    entry: { index: 'src/index.ts', database: 'src/database.ts' },
+    entry: {
+      index: 'src/index.ts',
+      database: 'src/database.ts',
+      sqlite: 'src/sqlite.ts',
+      postgres: 'src/postgres.ts',
+    },
     format: ['esm', 'cjs'],
     dts: true,
   },
@@ -29,6 +34,14 @@ export default defineConfig([
     // One file that imports nothing of ours: the thread starts from it in either module system.
     ...common,
     entry: { 'writer-thread': 'src/writer/thread.ts' },
+    format: 'cjs',
+    dts: false,
+    outputOptions: { codeSplitting: false },
+  },
+  {
+    // likewise
+    ...common,
+    entry: { 'outputs-thread': 'src/outputs/thread.ts' },
     format: 'cjs',
     dts: false,
     outputOptions: { codeSplitting: false },

@@ -19,6 +19,7 @@ const SUITES: Record<string, () => Promise<Suite>> = {
   scale: async () => (await import('./scale.ts')).scaleSuite,
   service: async () => (await import('./service.ts')).serviceSuite,
   soak: async () => (await import('./soak.ts')).soakSuite,
+  outputs: async () => (await import('./outputs.ts')).outputsSuite,
 }
 
 const HELP = `Usage: npm run bench -- <suite> [options]
@@ -32,13 +33,14 @@ Suites
   scale     how long they take as rows and functions grow: 10M, 100M, 1G rows
   service   what capturing costs a web service under load
   soak      whether memory grows over very many calls
+  outputs   what saving summaries to SQLite and PostgreSQL costs
 
 Options
   --json FILE      write the result there, too; in a folder it is named after date and suite
   --rows N[,N]     rows of the database, such as 100k,10M (default: the suite's own)
   --sets A[,B]     data sets, of A, B and C; B20k: B with 20,000 functions (ingest, storage, scale)
   --calls N        calls to make (soak: 200M)
-  --rounds N       how often everything is measured (capture: 200, ingest: 3, service: 6)
+  --rounds N       how often everything is measured (capture: 200, ingest: 3, service: 6, outputs: 5)
   --seconds N      how long one question is asked of one contender, or load lasts (query, service: 3, scale: 1)
   --skip WHO[,..]  contenders to leave out
   --dir FOLDER     where data is written (default: the system's temporary folder)

@@ -288,6 +288,15 @@ time decode the ends of each function's rows, which grows with the functions, wh
     ],
   },
   {
+    suite: 'outputs',
+    title: 'What does saving summaries cost?',
+    text: `\`save-10k\`: one transaction that merges a batch of 10,000 functions, 24 calls each, into both tables that have them, made durable. Then
+a program of 10,000 captured functions with a batch a second: by how much its event loop is late, and what a call costs meanwhile;
+\`memory-100k\`: its resident memory with 100,000 functions. \`none\` is the same program without outputs, in turns with the others. Database
+and program share the machine.`,
+    tables: [pivot({ corner: '', lines: 'what', cell: inWords })],
+  },
+  {
     suite: 'soak',
     title: 'Does memory grow?',
     text: `Calls of every kind (sync, nested, async, failing, with attributes, spans), as fast as all of them can be stored; then the

@@ -14,6 +14,8 @@ export type ErrorCode =
   | 'KRONICLER_CONTROL' // the control file cannot be used; the rules before it hold on
   | 'KRONICLER_WRITER' // the background thread failed
   | 'KRONICLER_NAMES' // a warning: names of functions are cut short, or there are too many
+  | 'KRONICLER_DRIVER' // an output needs a package that is not installed
+  | 'KRONICLER_OUTPUT' // an output cannot be used as it is, or saving to it failed
   | 'KRONICLER_USAGE' // a command line that cannot be understood
 
 export class KroniclerError extends Error {

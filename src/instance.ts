@@ -102,6 +102,7 @@ const IDLE_HEALTH: Health = {
   recordNs: NaN,
   overflowed: [],
   lastError: undefined,
+  outputs: [],
 }
 
 /**

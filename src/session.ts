@@ -30,9 +30,11 @@ import {
 import { releaseDead } from './queue/lock.ts'
 import { NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
+import { OutputsHost } from './outputs/host.ts'
 import type { Health, Metrics } from './types.ts'
 import {
   onEndingSignal,
+  onNaturalEnd,
   onProcessExit,
   onThreadExit,
   onUncaughtError,
@@ -47,6 +49,10 @@ export const SESSION_KEY = 'kronicler.session'
 
 /** How long `flush()` waits. */
 const FLUSH_TIMEOUT_MS = 10_000
+
+/** How long the end of a program is put off for outputs, at its natural end and in `close()`. */
+const LAST_SAVE_TIMEOUT_MS = 2000
+const CLOSE_SAVE_TIMEOUT_MS = 10_000
 
 /** Address space for names; a page of it is used when it is reached. */
 const NAME_LOG_BYTES = 16 * 1024 * 1024
@@ -74,6 +80,7 @@ export class Session {
   #settings: Settings
   #writer: WriterRemote
   #host: WriterHost | undefined // the same, if this thread has founded the session
+  #outputs: OutputsHost | undefined
   #started = false
   #closed = false
 
@@ -153,7 +160,9 @@ export class Session {
 
   async flush(timeoutMs = FLUSH_TIMEOUT_MS): Promise<boolean> {
     const queued = this.#queuedNow()
-    return this.#started || queued() ? this.#writer.flush(queued, timeoutMs) : true
+    const stored = this.#started || queued() ? await this.#writer.flush(queued, timeoutMs) : true
+    const saved = await this.#outputs?.flush(timeoutMs)
+    return stored && saved !== false
   }
 
   /** The same, while the thread stands still. */
@@ -174,6 +183,7 @@ export class Session {
     this.#producer.refuseAll()
     if (this.#host === undefined) await this.flush()
     else await this.#host.close()
+    await this.#outputs?.close(CLOSE_SAVE_TIMEOUT_MS)
   }
 
   health(): Health {
@@ -184,6 +194,7 @@ export class Session {
       ...this.#account.read(),
       overflowed: this.#names.overflowed,
       lastError: this.#host?.lastError,
+      outputs: this.#outputs?.health ?? [],
     }
   }
 
@@ -200,6 +211,7 @@ export class Session {
       // the exit may come before the start: then only threads that joined can have queued anything
       this.#hostWriter().drainAtExit()
       this.#producer.writeThrough()
+      this.#outputs?.spoolNow()
     })
   }
 
@@ -235,11 +247,42 @@ export class Session {
     if (this.#joined) return
     const writer = this.#hostWriter()
     writer.start()
+    this.#startOutputs()
     const drainNow = (): void => {
       writer.drainNow()
+      this.#outputs?.spoolNow()
     }
     if (this.#settings.signals) onEndingSignal(drainNow)
     onUncaughtError(drainNow)
+  }
+
+  #startOutputs(): void {
+    const { outputs, maxFunctions, directory } = this.#settings
+    if (outputs.length === 0) return
+    const threadFile = fileURLToPath(new URL('./outputs-thread.cjs', import.meta.url))
+    this.#outputs = new OutputsHost(
+      {
+        outputs,
+        memory: this.#memory,
+        directory,
+        names: nameLimits(maxFunctions),
+        functions: maxFunctions + RESERVED_IDS,
+      },
+      {
+        threadFile,
+        metrics: () => this.metrics(),
+        onError: (error) => {
+          this.#hostWriter().report(error)
+        },
+      },
+    )
+    this.#outputs.start()
+    let ended = false
+    onNaturalEnd(() => {
+      if (ended || this.#closed) return // what it begins ends, too
+      ended = true
+      void this.flush(LAST_SAVE_TIMEOUT_MS)
+    })
   }
 
   #hostWriter(): WriterHost {

@@ -268,4 +268,68 @@ export interface Health {
   recordNs: number // cost of recording a call: both clock reads and the record, measured at start and scaled by what reading the clock costs now; NaN until then
   overflowed: string[] // functions beyond maxFunctions, recorded together as "(other)"; the first hundred
   lastError: Error | undefined // the last failure inside Kronicler
+  outputs: OutputHealth[] // in the order in which they were configured
 }
+
+/** How saving to one output is going. */
+export interface OutputHealth {
+  name: string
+  state: 'idle' | 'ok' | 'failing' | 'closed' // idle: nothing has been saved yet
+  saved: number // batches saved by this process
+  savedMs: number // when the last of them was, since the epoch; NaN before
+  failures: number // attempts that failed
+  lastError: string | undefined // of the last of them, without secrets
+  waiting: number // batches that have not been saved yet
+  spooledBytes: number // that they take on the disk
+}
+
+/** A database that summaries are saved to: what `sqlite()` and `postgres()` return. It can be sent to a thread. */
+export type OutputDescriptor = SqliteOutput | PostgresOutput
+
+export interface SqlOutputOptions {
+  intervalMs?: number // between two batches, 100 to 3,600,000 (default 10,000)
+  keepMinutesMs?: number // for how long a minute's figures are kept, at least 3,600,000 (default 30 days)
+  spoolBytes?: number // of batches that wait on the disk; beyond it calls are put together in memory, at least 1,000,000 (default 256 MiB)
+}
+
+export interface SqliteOptions extends SqlOutputOptions {
+  driver?: SqliteDriverName | undefined // default: the first that is there
+}
+
+export type SqliteDriverName = 'node:sqlite' | 'better-sqlite3' | 'libsql'
+
+export interface PostgresOptions extends SqlOutputOptions {
+  ssl?: boolean | Record<string, unknown> | undefined // TLS, as the driver `pg` takes it; no functions (default: what the connection string says)
+  timeoutMs?: number // for connecting and for one statement, 100 to 600,000 (default 30,000)
+}
+
+export interface SqliteOutput extends Required<SqlOutputOptions> {
+  kind: 'sqlite'
+  name: string
+  path: string
+  driver: SqliteDriverName | undefined
+}
+
+export interface PostgresOutput extends Required<SqlOutputOptions> {
+  kind: 'postgres'
+  name: string
+  url: string // secret: never told
+  ssl: boolean | Record<string, unknown> | undefined
+  timeoutMs: number
+}
+
+/** Metrics of all functions of this process, by name. */
+export type MetricsByName = ReadonlyMap<string, Metrics>
+
+/** Saves what there is. It must give up when the signal is aborted. */
+export type SaveMetrics = (metrics: MetricsByName, context: { signal: AbortSignal }) => unknown
+
+/** An output of the user's own, called in the thread that has configured it. */
+export interface CustomOutput {
+  name?: string // for `health()`
+  intervalMs?: number // between the end of one call and the next, 100 to 3,600,000 (default 10,000)
+  timeoutMs?: number // after which the signal is aborted, 100 to 3,600,000 (default 30,000)
+  save: SaveMetrics
+}
+
+export type Output = OutputDescriptor | CustomOutput | SaveMetrics

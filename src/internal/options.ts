@@ -3,7 +3,9 @@
  * What a user may configure, checked where it is given.
  */
 import { resolve } from 'node:path'
+import type { Output } from '../types.ts'
 import { checkOptionNames, kindOf } from './check-options.ts'
+import { checkOutputs, outputsOf } from './output-options.ts'
 
 export type OverflowPolicy = 'drop' | 'block'
 export type SyncPolicy = 'batch' | 'interval' | 'never'
@@ -19,6 +21,7 @@ export interface Options {
   compaction?: boolean // small segments are merged in the background (default true)
   retention?: RetentionOptions // what expires; its hourly totals stay (default: nothing does)
   maxFunctions?: number // distinct functions; further ones are recorded as "(other)", 1 to 1,000,000 (default 20,000)
+  outputs?: readonly Output[] // summaries are saved to these: sqlite(), postgres(), or functions (default: KRONICLER_SQLITE and KRONICLER_POSTGRES)
   signals?: boolean // store what is queued on SIGTERM, SIGINT and SIGHUP (default true)
   onError?: (error: Error) => void // told once of each kind of failure inside Kronicler (default: a line on stderr)
 }
@@ -67,6 +70,7 @@ const CHECKS: { [K in keyof Options]-?: (value: unknown) => void } = {
     isAtLeast('retention.maxSizeBytes', 1e6)(maxSizeBytes)
   },
   maxFunctions: isInteger('maxFunctions', 1, 1_000_000),
+  outputs: checkOutputs,
   signals: isBoolean('signals'),
   onError: (value) => {
     if (typeof value !== 'function') throw wrongType('onError', 'a function', value)
@@ -95,6 +99,7 @@ export function settle(options: Options, environment: NodeJS.ProcessEnv): Settin
   return {
     ...DEFAULTS,
     onError: reportOnStderr,
+    outputs: options.outputs ?? outputsOf(environment),
     ...given,
     directory: resolve(options.directory ?? (environment['KRONICLER_DIR'] || '.kronicler')),
     enabled: isEnabled(environment) && options.enabled !== false,

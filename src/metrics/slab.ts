@@ -14,18 +14,18 @@
 import type { MetricsAccumulator } from './accumulator.ts'
 import { bucketOf } from './histogram.ts'
 
-const HEADER_BYTES = 64
-const FIELDS = 8
-const CALLS = 0
-const ERRORS = 1
-const ORIGIN = 2
-const SUM = 3
-const SQUARES = 4
-const MIN = 5
-const MAX = 6
-const OCTAVES = 64
-const FUNCTION_BYTES = FIELDS * 8 + OCTAVES * 4
-const BLOCK_SHIFT = 6
+export const HEADER_BYTES = 64
+export const FIELDS = 8
+export const CALLS = 0
+export const ERRORS = 1
+export const ORIGIN = 2
+export const SUM = 3
+export const SQUARES = 4
+export const MIN = 5
+export const MAX = 6
+export const OCTAVES = 64
+export const FUNCTION_BYTES = FIELDS * 8 + OCTAVES * 4
+export const BLOCK_SHIFT = 6
 const BLOCK_BYTES = 8 << BLOCK_SHIFT
 /** Address space for this many octaves a function, on average over as many functions as there may be. */
 const BLOCKS_PER_FUNCTION = 4

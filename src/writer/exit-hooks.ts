@@ -12,6 +12,11 @@ export function onProcessExit(onExit: () => void): void {
   shareListener('exit', onExit, (host, dispatch) => host.on('exit', dispatch))
 }
 
+/** Calls back when nothing keeps the thread alive any more: what is begun then does, and is waited for. */
+export function onNaturalEnd(onEnd: () => void): void {
+  shareListener('natural end', onEnd, (host, dispatch) => host.on('beforeExit', dispatch))
+}
+
 /**
  * Calls back when an error has been caught by nobody, in a runtime (Deno) that then ends without an exit event. The program may
  * go on, if it listens for such errors.

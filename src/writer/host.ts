@@ -222,11 +222,11 @@ export class WriterHost extends WriterRemote {
     try {
       const drained = this.#writer.drain(timeoutMs, queued) !== undefined
       const loss = this.#writer.takeLoss()
-      if (loss !== undefined) this.#report(loss)
+      if (loss !== undefined) this.report(loss)
       return drained
     } catch (error) {
       this.#retryAtMs = nowMs() + RETRY_MS
-      this.#report(toKroniclerError(error))
+      this.report(toKroniclerError(error))
       return true
     }
   }
@@ -237,7 +237,7 @@ export class WriterHost extends WriterRemote {
     try {
       this.#writer.seize()
     } catch (error) {
-      this.#report(toKroniclerError(error))
+      this.report(toKroniclerError(error))
       return
     }
     if (!this.#drainHere(0)) this.#reportBusy()
@@ -245,7 +245,7 @@ export class WriterHost extends WriterRemote {
 
   #reportBusy(): void {
     const message = 'the log is busy: calls could not be stored before the process ended'
-    this.#report(new KroniclerError('KRONICLER_IO', message))
+    this.report(new KroniclerError('KRONICLER_IO', message))
   }
 
   /** What threads have queued since the files were closed is counted as dropped. */
@@ -253,13 +253,13 @@ export class WriterHost extends WriterRemote {
     try {
       this.#writer.discard(EXIT_LOCK_TIMEOUT_MS)
     } catch (error) {
-      this.#report(toKroniclerError(error))
+      this.report(toKroniclerError(error))
     }
   }
 
   #receive(message: Message): void {
     if ('ready' in message) this.#restartMs = FIRST_RESTART_MS
-    else this.#report(new KroniclerError(message.code, message.message))
+    else this.report(new KroniclerError(message.code, message.message))
   }
 
   /** The thread has ended: as asked, or it died, perhaps with the lock. */
@@ -285,11 +285,11 @@ export class WriterHost extends WriterRemote {
 
   #reportThread(reason: string, cause?: unknown): void {
     const message = `the background thread failed and will be restarted: ${reason}`
-    this.#report(new KroniclerError('KRONICLER_WRITER', message, { cause }))
+    this.report(new KroniclerError('KRONICLER_WRITER', message, { cause }))
   }
 
   /** Tells each kind of failure once. Nothing that the listener throws reaches the application. */
-  #report(error: KroniclerError): void {
+  report(error: KroniclerError): void {
     this.#lastError = error
     // the control file is told of whenever it has changed and cannot be used: somebody is just editing it
     if (this.#reported.has(error.code) && error.code !== 'KRONICLER_CONTROL') return

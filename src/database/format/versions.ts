@@ -14,6 +14,7 @@ export const SEGMENT_VERSION = 2
 export const COUNTERS_VERSION = 1
 export const CONTROL_VERSION = 1
 export const ROLL_UP_VERSION = 1
+export const SPOOL_VERSION = 1
 
 /** Magic numbers, u32 little-endian: the four letters stand in file order. */
 export const DICTIONARY_MAGIC = magicOf('KRDC')
@@ -25,6 +26,7 @@ export const COUNTERS_MAGIC = magicOf('KRCN')
 export const SEGMENT_FOOTER_MAGIC = magicOf('KRSF')
 export const ROLL_UP_MAGIC = magicOf('KRRU')
 export const ROLL_UP_BLOCK_MAGIC = magicOf('KRRB')
+export const SPOOL_MAGIC = magicOf('KRSP')
 
 /** Codecs of a duration page: bits 0-3 of a chunk's codec byte. */
 export const DURATION_CODEC_PFOR = 0

@@ -1,0 +1,316 @@
+/**
+ * @module outputs/output-worker
+ * Saves to one output, in the thread for outputs: cuts a batch every few seconds, spools it, sends what waits, oldest first, and
+ * tries again later what could not be sent. Cutting does not wait for sending. What other processes have left for the same output
+ * is sent too.
+ */
+import { livenessOf } from '../database/writer-liveness.ts'
+import { systemCode, type FileLayer } from '../database/file.ts'
+import { KroniclerError } from '../errors.ts'
+import type { OutputDescriptor, OutputHealth } from '../types.ts'
+import { idleHealth } from './health.ts'
+import type { Cutter } from './cutter.ts'
+import { MINUTE_MS, type Batch, type OutputStore } from './output.ts'
+import { withoutSecrets } from './output-key.ts'
+import {
+  appendBatch,
+  readBatch,
+  readSpool,
+  removeSpool,
+  spoolPath,
+  spoolPaths,
+  type FramePlace,
+  type SpoolOwner,
+} from './spool.ts'
+
+const FIRST_RETRY_MS = 1000
+const LONGEST_RETRY_MS = 60_000
+/** While so much waits on the disk batches are cut once a minute. */
+const MANY_SPOOLED_BYTES = 16 * 2 ** 20
+const LOCK_TIMEOUT_MS = 1000
+/** What others have left is looked for so often. */
+const INHERIT_INTERVAL_MS = 60_000
+/** A process of another machine that has not written for so long is taken for dead. */
+const SILENT_MS = 60 * MINUTE_MS
+const EXPIRE_INTERVAL_MS = 60 * MINUTE_MS
+
+export interface OutputWorkerSetup {
+  descriptor: OutputDescriptor
+  owner: SpoolOwner
+  directory: string
+}
+
+export interface OutputWorkerTools {
+  files: FileLayer
+  cutter: Cutter
+  open: (descriptor: OutputDescriptor) => Promise<OutputStore>
+  /** Told of every change. */
+  onHealth: (health: OutputHealth) => void
+  /** Told of every failed attempt. */
+  onFailure: (error: KroniclerError) => void
+  random?: () => number
+}
+
+/** A batch that waits: on the disk, and in memory if it is the only one or the disk would not take it. */
+interface Waiting {
+  place: FramePlace | undefined
+  batch: Batch | undefined
+}
+
+export class OutputWorker {
+  readonly #setup: OutputWorkerSetup
+  readonly #tools: OutputWorkerTools
+  readonly #path: string
+  readonly #waiting: Waiting[] = []
+  #store: OutputStore | undefined
+  #sending: Promise<boolean> | undefined
+  #retryMs = FIRST_RETRY_MS
+  #retryAtMs = 0
+  #cutAtMs = 0
+  #inheritAtMs = 0
+  #expireAtMs = Date.now() + MINUTE_MS
+  #timer: NodeJS.Timeout | undefined
+  #closed = false
+  readonly #health: OutputHealth
+
+  constructor(setup: OutputWorkerSetup, tools: OutputWorkerTools) {
+    this.#setup = setup
+    this.#tools = tools
+    this.#path = spoolPath(setup.directory, setup.owner)
+    this.#health = idleHealth(setup.descriptor.name)
+  }
+
+  /** Goes on with what an earlier thread of this process has left, and then round by round. */
+  start(): void {
+    this.#resume()
+    this.#plan()
+  }
+
+  /**
+   * Cuts now and sends everything, whatever failed before.
+   *
+   * @returns false if it could not be sent: then it waits on the disk
+   */
+  async flush(): Promise<boolean> {
+    await this.#sending
+    this.#cut()
+    this.#retryAtMs = 0
+    return this.#send()
+  }
+
+  /** The same once more, and then nothing. What cannot be sent stays on the disk. */
+  async close(): Promise<boolean> {
+    this.#closed = true
+    clearTimeout(this.#timer)
+    const sent = await this.flush()
+    await this.#closeStore()
+    this.#tell({ state: 'closed' })
+    return sent
+  }
+
+  #plan(): void {
+    const nowMs = Date.now()
+    this.#cutAtMs = this.#nextCutMs(nowMs)
+    this.#timer = setTimeout(
+      () => {
+        this.#round()
+        if (!this.#closed) this.#plan()
+      },
+      Math.max(1, this.#cutAtMs - nowMs),
+    )
+  }
+
+  /** At whole intervals, and at the end of a minute, so that a minute's calls are counted in it. */
+  #nextCutMs(nowMs: number): number {
+    const { intervalMs } = this.#setup.descriptor
+    const next = (step: number): number => (Math.floor(nowMs / step) + 1) * step
+    const isFull = this.#health.spooledBytes > MANY_SPOOLED_BYTES
+    return isFull ? next(MINUTE_MS) : Math.min(next(intervalMs), next(MINUTE_MS))
+  }
+
+  #round(): void {
+    this.#cut()
+    void this.#send().then((sent) => (sent ? this.#afterwards() : undefined))
+  }
+
+  /** When everything is sent: what others have left, and what has expired. */
+  async #afterwards(): Promise<void> {
+    try {
+      await this.#inherit()
+      await this.#expire()
+    } catch (error) {
+      await this.#fail(error)
+    }
+  }
+
+  /** Nothing is cut while a batch waits that the disk would not take, or too many wait there: the calls stay together in memory. */
+  #cut(): void {
+    const { spoolBytes } = this.#setup.descriptor
+    if (this.#health.spooledBytes > spoolBytes) return
+    if (this.#waiting.some(({ place }) => place === undefined)) return
+    const { cutter } = this.#tools
+    try {
+      cutter.cut(this.#setup.owner, { timeoutMs: LOCK_TIMEOUT_MS, isLast: false }, (batch) => {
+        const waiting: Waiting = { place: undefined, batch }
+        this.#waiting.push(waiting)
+        waiting.place = appendBatch(this.#tools.files, this.#path, this.#setup.owner, batch)
+        if (this.#waiting.length > 1) waiting.batch = undefined
+      })
+    } catch (error) {
+      this.#report(error)
+    }
+    this.#count()
+  }
+
+  /** One at a time; whoever asks meanwhile gets the same answer. */
+  #send(): Promise<boolean> {
+    this.#sending ??= this.#sendWaiting().finally(() => {
+      this.#sending = undefined
+    })
+    return this.#sending
+  }
+
+  async #sendWaiting(): Promise<boolean> {
+    if (Date.now() < this.#retryAtMs) return this.#waiting.length === 0
+    try {
+      let next: Waiting | undefined
+      while ((next = this.#waiting[0]) !== undefined) {
+        const batch = next.batch ?? this.#readBack(next.place!)
+        if (batch !== undefined) await this.#save(batch)
+        this.#waiting.shift()
+        if (this.#waiting.length === 0) this.#emptySpool()
+        this.#count()
+      }
+      return true
+    } catch (error) {
+      await this.#fail(error)
+      return false
+    }
+  }
+
+  async #save(batch: Batch): Promise<void> {
+    this.#store ??= await this.#tools.open(this.#setup.descriptor)
+    await this.#store.save(batch)
+    this.#retryMs = FIRST_RETRY_MS
+    this.#health.saved++
+    this.#tell({ state: 'ok', savedMs: Date.now() })
+  }
+
+  /** Undefined if the file was removed, or damaged: then the batch is lost, and that is told. */
+  #readBack(place: FramePlace): Batch | undefined {
+    try {
+      return readBatch(this.#tools.files, this.#path, this.#setup.owner, place)
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT' && !(error instanceof KroniclerError)) throw error
+      this.#report(error)
+      return undefined
+    }
+  }
+
+  /** Unless the thread that exits has just added to it. */
+  #emptySpool(): void {
+    const { cutter, files } = this.#tools
+    cutter.exclusively(LOCK_TIMEOUT_MS, () => {
+      if (this.#waiting.length === 0) removeSpool(files, this.#path)
+    })
+  }
+
+  /** What a thread of this process has left that died. */
+  #resume(): void {
+    try {
+      const { frames } = readSpool(this.#tools.files, this.#path)
+      for (const place of frames) this.#waiting.push({ place, batch: undefined })
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') this.#report(error)
+    }
+    this.#count()
+  }
+
+  /**
+   * Sends what processes have left that are gone. Several may do it at once: every batch is saved once, and a file that has been
+   * sent is removed by whoever is first.
+   */
+  async #inherit(): Promise<void> {
+    if (Date.now() < this.#inheritAtMs) return
+    this.#inheritAtMs = Date.now() + INHERIT_INTERVAL_MS
+    const { files } = this.#tools
+    const { directory, owner } = this.#setup
+    for (const path of spoolPaths(files, directory)) {
+      if (path === this.#path || !path.includes(`.${owner.output}.`)) continue
+      try {
+        await this.#sendLeft(path)
+      } catch (error) {
+        if (systemCode(error) !== 'ENOENT') throw error // somebody else has sent it
+      }
+    }
+  }
+
+  async #sendLeft(path: string): Promise<void> {
+    const { files } = this.#tools
+    const left = this.#readLeft(path)
+    if (left === undefined || left.owner.output !== this.#setup.owner.output) return
+    const liveness = livenessOf(left.owner.identity, files)
+    const isSilent = Date.now() - files.stat(path).modifiedMs > SILENT_MS
+    if (liveness === 'alive' || (liveness === 'unknown' && !isSilent)) return
+    for (const place of left.frames) await this.#save(readBatch(files, path, left.owner, place))
+    removeSpool(files, path)
+  }
+
+  /** Undefined for a file that cannot be read: it stays, and is told of. */
+  #readLeft(path: string): ReturnType<typeof readSpool> | undefined {
+    try {
+      return readSpool(this.#tools.files, path)
+    } catch (error) {
+      if (!(error instanceof KroniclerError)) throw error
+      this.#report(error)
+      return undefined
+    }
+  }
+
+  async #expire(): Promise<void> {
+    if (Date.now() < this.#expireAtMs || this.#store === undefined) return
+    this.#expireAtMs = Date.now() + EXPIRE_INTERVAL_MS
+    await this.#store.expire(Date.now() - this.#setup.descriptor.keepMinutesMs)
+  }
+
+  /** Begins anew with a new connection, later: twice as late each time, and not when all others do. */
+  async #fail(error: unknown): Promise<void> {
+    this.#report(error)
+    const { random = Math.random } = this.#tools
+    this.#retryAtMs = Date.now() + this.#retryMs * (0.5 + random() / 2)
+    this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
+    await this.#closeStore()
+    if (this.#closed) return
+    setTimeout(() => void this.#send(), this.#retryAtMs - Date.now() + 1).unref()
+  }
+
+  #report(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    const { descriptor } = this.#setup
+    const message = `saving to ${descriptor.name}: ${withoutSecrets(reason, descriptor)}`
+    const code = error instanceof KroniclerError ? error.code : 'KRONICLER_OUTPUT'
+    this.#health.failures++
+    this.#tell({ state: 'failing', lastError: message })
+    this.#tools.onFailure(new KroniclerError(code, message))
+  }
+
+  async #closeStore(): Promise<void> {
+    const store = this.#store
+    this.#store = undefined
+    try {
+      await store?.close()
+    } catch {
+      // it was broken
+    }
+  }
+
+  #count(): void {
+    const spooledBytes = this.#waiting.reduce((sum, { place }) => sum + (place?.sizeBytes ?? 0), 0)
+    this.#tell({ waiting: this.#waiting.length, spooledBytes })
+  }
+
+  #tell(change: Partial<OutputHealth>): void {
+    Object.assign(this.#health, change)
+    this.#tools.onHealth({ ...this.#health })
+  }
+}
