@@ -124,7 +124,11 @@ export function readSpool(
         code: 'KRONICLER_VERSION',
       })
     }
-    const text = readBytes(files, descriptor, view.getUint32(8, true), HEADER_BYTES)
+    const length = view.getUint32(8, true)
+    if (HEADER_BYTES + length > files.fstat(descriptor).sizeBytes) {
+      throw new CorruptionError(path, 8, 'the header is torn')
+    }
+    const text = readBytes(files, descriptor, length, HEADER_BYTES)
     if (checksum(text) !== view.getUint32(12, true)) {
       throw new CorruptionError(path, HEADER_BYTES, 'the checksum of the header does not match')
     }

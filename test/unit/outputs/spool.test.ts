@@ -42,6 +42,18 @@ test('a torn end is not read, whatever is missing of it', () => {
   }
 })
 
+test('no more is allocated than the file is long, whatever length its header tells', () => {
+  const path = filled()
+  const bytes = readFileSync(path)
+  bytes.writeUInt32LE(0xffff_ffff, 8)
+  writeFileSync(path, bytes)
+  const before = process.memoryUsage().arrayBuffers
+  expect(() => readSpool(nodeFiles, path)).toThrow(
+    expect.objectContaining({ code: 'KRONICLER_CORRUPT', offset: 8 }),
+  )
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1e6)
+})
+
 test('a flipped bit ends the file there, or refuses it', () => {
   const path = filled()
   const bytes = readFileSync(path)
