@@ -198,7 +198,7 @@ that come one by one. In brackets the ratio to the bare application, the median 
     title: 'Rows per second into the database',
     text: `One thread, from columns in memory until everything is on the disk and the database is closed. Kronicler syncs
 once a second. DuckDB's appender takes data chunks and is flushed once a second. SQLite runs one prepared
-statement in transactions of a second, with a write-ahead log and \`synchronous = normal\`: it syncs less often. \`one-by-one\`
+statement in transactions of a second, with a write-ahead log and \`synchronous = normal\`: it syncs less often; set A will do for it. \`one-by-one\`
 is a call of \`insert\` for each row; \`mean\` is that of one function among a million rows (SQLite has an index), as the benchmark of this
 project's ancestor measured it. In brackets the ratio to SQLite.`,
     tables: [

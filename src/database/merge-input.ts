@@ -42,16 +42,6 @@ export class MergeInput implements GroupRows {
     return this.#pages.header
   }
 
-  columns() {
-    const { f64, u16 } = this.#kernels
-    const { durationsNs, errorTypes, rowCount, startsUs } = this.place!
-    return {
-      startsUs: f64.subarray(startsUs / 8, startsUs / 8 + rowCount),
-      durationsNs: f64.subarray(durationsNs / 8, durationsNs / 8 + rowCount),
-      errorTypes: u16.subarray(errorTypes / 2, errorTypes / 2 + rowCount),
-    }
-  }
-
   /** Makes the rows of the chunk at hand available. @throws {CorruptionError} */
   load(): void {
     const pages = this.#pages

@@ -11,14 +11,14 @@ import { Scratch } from './scratch.ts'
 
 /** Rows of one function and weight to be stored, ascending by start, among others of the same columns. */
 export interface GroupRows {
-  /** Asked for again whenever the kernels' memory may have grown, because the columns may stand in it. */
-  columns(): {
+  /** Where the columns stand if it is the kernels' memory; another object when they stand elsewhere. */
+  readonly place?: ColumnsPlace | undefined
+  /** The columns; only asked for without a place. */
+  columns?(): {
     startsUs: Float64Array
     durationsNs: Float64Array
     errorTypes: Uint16Array // 0: none
   }
-  /** Where the columns stand if it is the kernels' memory; another object when they stand elsewhere. */
-  readonly place?: ColumnsPlace | undefined
   details: GroupDetails | undefined // undefined: all rows have the defaults
 }
 
@@ -179,7 +179,7 @@ export class PageRows {
 
   #copyFrom(rows: GroupRows, first: number, end: number): void {
     const { f64, u16 } = this.#kernels
-    const { durationsNs, errorTypes, startsUs } = rows.columns()
+    const { durationsNs, errorTypes, startsUs } = rows.columns!()
     const own = this.#own
     f64.set(startsUs.subarray(first, end), own.startsUs / 8 + this.#copied)
     f64.set(durationsNs.subarray(first, end), own.durationsNs / 8 + this.#copied)
