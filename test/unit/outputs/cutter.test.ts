@@ -7,15 +7,21 @@ import { SlabMirror, type CallSums } from '../../../src/metrics/slab-mirror.ts'
 import { decodeHistogram, encodeHistogram } from '../../../src/outputs/sparse-histogram.ts'
 
 const FUNCTIONS = 8
+/** The slab has room for four octaves a function: so many give all octaves of those that are called. */
+const SLAB_FUNCTIONS = 128
 const duration = fc.oneof(fc.integer({ min: 0, max: 2000 }), fc.integer({ min: 0, max: 2 ** 45 }))
 const calls = fc.array(fc.tuple(fc.nat(FUNCTIONS - 1), duration, fc.boolean()), { maxLength: 60 })
 
 test('differences add up to what the slab has, however it is cut', () => {
   fc.assert(
     fc.property(fc.array(calls, { maxLength: 6 }), (rounds) => {
-      const memory = new SharedArrayBuffer(slabSizeBytes(FUNCTIONS))
-      const slab = new MetricsSlab(memory, FUNCTIONS)
-      const mirror = new SlabMirror(memory, new SharedArrayBuffer(memory.byteLength), FUNCTIONS)
+      const memory = new SharedArrayBuffer(slabSizeBytes(SLAB_FUNCTIONS))
+      const slab = new MetricsSlab(memory, SLAB_FUNCTIONS)
+      const mirror = new SlabMirror(
+        memory,
+        new SharedArrayBuffer(memory.byteLength),
+        SLAB_FUNCTIONS,
+      )
       const sums = Array.from({ length: FUNCTIONS }, () => noSums())
       const extremes = Array.from({ length: FUNCTIONS }, () => [Infinity, 0])
       for (const round of rounds) {
@@ -33,6 +39,7 @@ test('differences add up to what the slab has, however it is cut', () => {
           sums[id] = kept(mergeSums(sums[id]!, difference))
         }
       }
+      expect(slab.unplaced).toBe(0)
       for (let id = 0; id < FUNCTIONS; id++) {
         const truth = new MetricsAccumulator()
         slab.read(id, truth)
