@@ -46,4 +46,12 @@ export default defineConfig([
     dts: false,
     outputOptions: { codeSplitting: false },
   },
+  {
+    // Loaded at once, in either module system, by programs that have outputs.
+    ...common,
+    entry: { 'outputs-host': 'src/outputs/host.ts' },
+    format: 'cjs',
+    dts: false,
+    outputOptions: { codeSplitting: false },
+  },
 ])

@@ -3,6 +3,7 @@
  * What one thread records with. The first thread of a process makes the shared memory and owns the background thread;
  * the threads it starts join it through their environment data and use rings of their own.
  */
+import { createRequire } from 'node:module'
 import { setImmediate } from 'node:timers'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, setEnvironmentData, threadId } from 'node:worker_threads'
@@ -30,7 +31,7 @@ import {
 import { releaseDead } from './queue/lock.ts'
 import { NAME_FUNCTION, NameLog, RESERVED_IDS } from './queue/name-log.ts'
 import { claimSlot, createProducer, releaseSlotOfDead, type Producer } from './queue/producer.ts'
-import { OutputsHost } from './outputs/host.ts'
+import type { OutputsHost } from './outputs/host.ts'
 import type { Health, Metrics } from './types.ts'
 import {
   onEndingSignal,
@@ -65,6 +66,11 @@ export interface SharedSession {
 
 /** Options that decide how the shared memory looks, so they must be known before the first capture. */
 const MEMORY_OPTIONS = ['queueCapacity', 'maxFunctions', 'enabled'] as const
+
+/** At once, so that a program which ends in its first turn has spooled its calls. */
+function loadOutputs(): { OutputsHost: typeof OutputsHost } {
+  return createRequire(import.meta.url)('./outputs-host.cjs') as { OutputsHost: typeof OutputsHost }
+}
 
 export class Session {
   readonly backend: CaptureBackend
@@ -257,10 +263,28 @@ export class Session {
   }
 
   #startOutputs(): void {
+    if (this.#settings.outputs.length === 0) return
+    try {
+      this.#outputs = this.#createOutputs()
+      this.#outputs.start()
+    } catch (error) {
+      // the package was bundled without that file
+      const message = `outputs cannot be used: ${error instanceof Error ? error.message : String(error)}`
+      this.#hostWriter().report(new KroniclerError('KRONICLER_OUTPUT', message, { cause: error }))
+      return
+    }
+    let ended = false
+    onNaturalEnd(() => {
+      if (ended || this.#closed) return // what it begins ends, too
+      ended = true
+      void this.flush(LAST_SAVE_TIMEOUT_MS)
+    })
+  }
+
+  #createOutputs(): OutputsHost {
     const { outputs, maxFunctions, directory } = this.#settings
-    if (outputs.length === 0) return
-    const threadFile = fileURLToPath(new URL('./outputs-thread.cjs', import.meta.url))
-    this.#outputs = new OutputsHost(
+    const { OutputsHost } = loadOutputs()
+    return new OutputsHost(
       {
         outputs,
         memory: this.#memory,
@@ -269,20 +293,13 @@ export class Session {
         functions: maxFunctions + RESERVED_IDS,
       },
       {
-        threadFile,
+        threadFile: fileURLToPath(new URL('./outputs-thread.cjs', import.meta.url)),
         metrics: () => this.metrics(),
-        onError: (error) => {
-          this.#hostWriter().report(error)
+        onError: (code, message, cause) => {
+          this.#hostWriter().report(new KroniclerError(code, message, { cause }))
         },
       },
     )
-    this.#outputs.start()
-    let ended = false
-    onNaturalEnd(() => {
-      if (ended || this.#closed) return // what it begins ends, too
-      ended = true
-      void this.flush(LAST_SAVE_TIMEOUT_MS)
-    })
   }
 
   #hostWriter(): WriterHost {

@@ -1,14 +1,14 @@
 /**
  * @module outputs/host
  * Outputs as the application's thread sees them: starts the thread for those that are databases, calls those of the user's own,
- * and spools what is left when the process ends.
+ * and spools what is left when the process ends. In a file of its own (outputs-host.cjs), which only programs with outputs load.
  */
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import { threadId, Worker } from 'node:worker_threads'
 import { nodeFiles } from '../database/file.ts'
 import { currentIdentity } from '../database/writer-identity.ts'
-import { KroniclerError, type ErrorCode } from '../errors.ts'
+import type { ErrorCode } from '../errors.ts'
 import { customOutput, isDescriptor } from '../internal/output-options.ts'
 import { later } from '../internal/time.ts'
 import type { SharedMemory } from '../queue/layout.ts'
@@ -37,7 +37,7 @@ export interface OutputsHostSetup {
 export interface OutputsHostTools {
   threadFile: string // code of the thread for outputs
   metrics: () => Iterable<[string, Metrics]>
-  onError: (error: KroniclerError) => void // told of every failure; does not throw
+  onError: (code: ErrorCode, message: string, cause?: unknown) => void // told of every failure; does not throw
 }
 
 export class OutputsHost {
@@ -111,7 +111,7 @@ export class OutputsHost {
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error)
         const message = `the last calls of ${this.#health[index]!.name} could not be kept: ${reason}`
-        this.#tools.onError(new KroniclerError('KRONICLER_OUTPUT', message, { cause: error }))
+        this.#tools.onError('KRONICLER_OUTPUT', message, error)
       }
     }
   }
@@ -184,7 +184,7 @@ export class OutputsHost {
   }
 
   #report(code: ErrorCode, message: string): void {
-    this.#tools.onError(new KroniclerError(code, message))
+    this.#tools.onError(code, message)
   }
 
   #runnerOf(output: CustomOutput | CustomOutput['save'], number: number): CustomOutputRunner {

@@ -48,7 +48,7 @@ test.each([
       throw 'text'
     },
     /text/,
-  ], // eslint-disable-line @typescript-eslint/only-throw-error
+  ],
   ['never ends', () => new Promise(() => undefined), /longer than 30 ms/],
 ])('one that %s is counted and told of, and that is all', async (_, save, reason) => {
   const { made, failures } = runner({ save, timeoutMs: 30 })
