@@ -63,11 +63,13 @@ export class OutputWorker {
   readonly #path: string
   readonly #waiting: Waiting[] = []
   #store: OutputStore | undefined
+  #lastTurn: Promise<unknown> = Promise.resolve()
   #sending: Promise<boolean> | undefined
   #retryMs = FIRST_RETRY_MS
   #retryAtMs = 0
   #cutAtMs = 0
   #inheritAtMs = 0
+  #inheriting: Promise<void> = Promise.resolve()
   #expireAtMs = Date.now() + MINUTE_MS
   #timer: NodeJS.Timeout | undefined
   #closed = false
@@ -80,10 +82,11 @@ export class OutputWorker {
     this.#health = idleHealth(setup.descriptor.name)
   }
 
-  /** Goes on with what an earlier thread of this process has left, and then round by round. */
+  /** Sends what earlier threads and processes have left, which may all have been short, and then goes on round by round. */
   start(): void {
     this.#resume()
     this.#plan()
+    void this.#sendAll()
   }
 
   /**
@@ -95,7 +98,7 @@ export class OutputWorker {
     await this.#sending
     this.#cut()
     this.#retryAtMs = 0
-    return this.#send()
+    return this.#sendAll()
   }
 
   /** The same once more, and then nothing. What cannot be sent stays on the disk. */
@@ -103,7 +106,7 @@ export class OutputWorker {
     this.#closed = true
     clearTimeout(this.#timer)
     const sent = await this.flush()
-    await this.#closeStore()
+    await this.#inTurn(() => this.#closeStore())
     this.#tell({ state: 'closed' })
     return sent
   }
@@ -130,17 +133,20 @@ export class OutputWorker {
 
   #round(): void {
     this.#cut()
-    void this.#send().then((sent) => (sent ? this.#afterwards() : undefined))
+    void this.#sendAll()
   }
 
-  /** When everything is sent: what others have left, and what has expired. */
-  async #afterwards(): Promise<void> {
+  /** What waits, and when that is sent what others have left; then what has expired goes. @returns false if the first was not */
+  async #sendAll(): Promise<boolean> {
+    const sent = await this.#send()
+    if (!sent) return false
     try {
       await this.#inherit()
       await this.#expire()
     } catch (error) {
       await this.#fail(error)
     }
+    return true
   }
 
   /** Nothing is cut while a batch waits that the disk would not take, or too many wait there: the calls stay together in memory. */
@@ -189,8 +195,10 @@ export class OutputWorker {
   }
 
   async #save(batch: Batch): Promise<void> {
-    this.#store ??= await this.#tools.open(this.#setup.descriptor)
-    await this.#store.save(batch)
+    await this.#inTurn(async () => {
+      this.#store ??= await this.#tools.open(this.#setup.descriptor)
+      await this.#store.save(batch)
+    })
     this.#retryMs = FIRST_RETRY_MS
     this.#health.saved++
     this.#tell({ state: 'ok', savedMs: Date.now() })
@@ -227,12 +235,18 @@ export class OutputWorker {
   }
 
   /**
-   * Sends what processes have left that are gone. Several may do it at once: every batch is saved once, and a file that has been
-   * sent is removed by whoever is first.
+   * Sends what processes have left that are gone, every now and then; whoever asks meanwhile waits for the end of it. Several
+   * processes may do it at once: every batch is saved once, and a file that has been sent is removed by whoever is first.
    */
-  async #inherit(): Promise<void> {
-    if (Date.now() < this.#inheritAtMs) return
+  #inherit(): Promise<void> {
+    if (Date.now() < this.#inheritAtMs) return this.#inheriting
     this.#inheritAtMs = Date.now() + INHERIT_INTERVAL_MS
+    const inheriting = this.#sendWhatOthersLeft()
+    this.#inheriting = inheriting.catch(() => undefined)
+    return inheriting
+  }
+
+  async #sendWhatOthersLeft(): Promise<void> {
     const { files } = this.#tools
     const { directory, owner } = this.#setup
     for (const path of spoolPaths(files, directory)) {
@@ -268,9 +282,17 @@ export class OutputWorker {
   }
 
   async #expire(): Promise<void> {
-    if (Date.now() < this.#expireAtMs || this.#store === undefined) return
+    if (Date.now() < this.#expireAtMs) return
     this.#expireAtMs = Date.now() + EXPIRE_INTERVAL_MS
-    await this.#store.expire(Date.now() - this.#setup.descriptor.keepMinutesMs)
+    const beforeMs = Date.now() - this.#setup.descriptor.keepMinutesMs
+    await this.#inTurn(async () => this.#store?.expire(beforeMs))
+  }
+
+  /** A connection has one transaction at a time. */
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#lastTurn.then(work)
+    this.#lastTurn = turn.catch(() => undefined)
+    return turn
   }
 
   /** Begins anew with a new connection, later: twice as late each time, and not when all others do. */
@@ -279,7 +301,7 @@ export class OutputWorker {
     const { random = Math.random } = this.#tools
     this.#retryAtMs = Date.now() + this.#retryMs * (0.5 + random() / 2)
     this.#retryMs = Math.min(this.#retryMs * 2, LONGEST_RETRY_MS)
-    await this.#closeStore()
+    await this.#inTurn(() => this.#closeStore())
     if (this.#closed) return
     setTimeout(() => void this.#send(), this.#retryAtMs - Date.now() + 1).unref()
   }

@@ -88,6 +88,18 @@ describe('a program that ends', () => {
   })
 })
 
+test('programs that are all short leave nothing behind: the next one that ends by itself brings the calls of all', async () => {
+  const at = place()
+  let made = 0
+  for (let program = 0; program < 3; program++) {
+    made += madeBy(await run(at, 'process.exit', 200, { env: { OUTPUT_INTERVAL: '60000' } }))
+  }
+  expect(spools(at)).toHaveLength(3)
+  await run(at, 'natural end', 200, { env: { OUTPUT_INTERVAL: '60000' } })
+  expect(totals(at.path)).toEqual(truth(made + 200))
+  expect(spools(at)).toEqual([])
+})
+
 test('the environment is enough', async () => {
   const at = place()
   const program = `

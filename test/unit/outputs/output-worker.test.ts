@@ -1,0 +1,105 @@
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { expect, test } from 'vitest'
+import { nodeFiles } from '../../../src/database/file.ts'
+import { currentIdentity } from '../../../src/database/writer-identity.ts'
+import { sqliteOutput } from '../../../src/internal/output-options.ts'
+import type { Cutter } from '../../../src/outputs/cutter.ts'
+import { OutputWorker } from '../../../src/outputs/output-worker.ts'
+import { outputKey } from '../../../src/outputs/output-key.ts'
+import type { Batch, OutputStore } from '../../../src/outputs/output.ts'
+import { appendBatch, spoolPath, spoolPaths } from '../../../src/outputs/spool.ts'
+import { batchOf, differenceOf, durationsOf } from '../../contract/output.ts'
+import { temporaryDirectory } from '../../support/temporary-directory.ts'
+
+const DEAD_PID = 2 ** 22 + 1 // beyond what the system gives
+
+function setUp() {
+  const directory = temporaryDirectory()
+  const descriptor = sqliteOutput(join(directory, 'never.db'))
+  const identity = currentIdentity(nodeFiles)
+  const owner = (writer: string, pid = process.pid) => ({
+    identity: { ...identity, pid },
+    writer,
+    process: writer,
+    output: outputKey(descriptor),
+  })
+  const batch = (writer: string, sequence: number): Batch => ({
+    ...batchOf(sequence, [differenceOf('f', durationsOf(5, sequence))]),
+    writer,
+  })
+  const saved: string[] = []
+  const store = new SlowStore(saved)
+  let sequence = 0
+  const cutter = {
+    cut: (_owner: unknown, _options: unknown, take: (cut: Batch) => void) => {
+      take(batch('own', ++sequence))
+      return true
+    },
+    exclusively: (_timeoutMs: number, work: () => void) => {
+      work()
+      return true
+    },
+  } as unknown as Cutter
+  const worker = new OutputWorker(
+    { descriptor, owner: owner('own'), directory },
+    {
+      files: nodeFiles,
+      cutter,
+      open: () => Promise.resolve(store),
+      onHealth: () => undefined,
+      onFailure: (error) => {
+        throw error
+      },
+    },
+  )
+  const leave = (writer: string, batches: number): void => {
+    const dead = owner(writer, DEAD_PID)
+    for (let n = 1; n <= batches; n++) {
+      appendBatch(nodeFiles, spoolPath(directory, dead), dead, batch(writer, n))
+    }
+  }
+  return { worker, saved, leave, left: () => spoolPaths(nodeFiles, directory) }
+}
+
+/** Fails if it is asked for something while it still does something else, as a connection in a transaction would. */
+class SlowStore implements OutputStore {
+  readonly #saved: string[]
+  #busy = false
+
+  constructor(saved: string[]) {
+    this.#saved = saved
+  }
+
+  async save({ writer, sequence }: Batch): Promise<void> {
+    if (this.#busy) throw new Error('a transaction within a transaction')
+    this.#busy = true
+    await sleep(5)
+    this.#busy = false
+    this.#saved.push(`${writer} ${sequence}`)
+  }
+
+  async expire(): Promise<void> {
+    // nothing is old
+  }
+
+  async close(): Promise<void> {
+    if (this.#busy) throw new Error('closed within a transaction')
+  }
+}
+
+test('what others have left is sent from the start on, and flush waits for the end of it; one batch at a time', async () => {
+  const { worker, saved, leave, left } = setUp()
+  leave('a', 4)
+  leave('b', 3)
+  worker.start()
+  await sleep(8) // in the middle of it
+  expect(await worker.flush()).toBe(true)
+  expect(saved).toHaveLength(8)
+  expect(saved.filter((each) => each.startsWith('a'))).toEqual(['a 1', 'a 2', 'a 3', 'a 4'])
+  expect(saved.filter((each) => each.startsWith('b'))).toEqual(['b 1', 'b 2', 'b 3'])
+  expect(saved).toContain('own 1')
+  expect(left()).toEqual([])
+  expect(await worker.close()).toBe(true)
+  expect(saved.at(-1)).toBe('own 2')
+})
