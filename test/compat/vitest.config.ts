@@ -9,6 +9,7 @@ const MODULES = fileURLToPath(new URL('./node_modules', import.meta.url))
 const TESTS: Record<string, string[]> = {
   node: [
     'test/package/package.test.ts',
+    'test/compat/node-sqlite.compat.ts',
     'test/process/{exit-paths,hard-deaths,writer-thread,threads,failures,disk}.test.ts',
   ],
   bun: ['test/compat/smoke.compat.ts', 'test/process/{exit-paths,threads}.test.ts'],
