@@ -90,7 +90,7 @@ test('eight processes write the same functions at once', async () => {
 test('a server that crashes in the middle and comes back has everything', async () => {
   const url = await server.createDatabase('crash')
   const directory = temporaryDirectory()
-  const running = run(url, directory, 'for a while', 700)
+  const running = run(url, directory, 'for a while', 1400)
   await sleep(1500)
   await server.kill()
   await sleep(1200)
@@ -99,7 +99,7 @@ test('a server that crashes in the middle and comes back has everything', async 
   expect(code).toBe(0)
   expect(said.some(({ state, waiting }) => state === 'failing' && waiting > 1)).toBe(true)
   expect(said.at(-1)).toMatchObject({ state: 'closed', waiting: 0 })
-  expect(await totals(url)).toEqual(truth(700))
+  expect(await totals(url)).toEqual(truth(1400))
 })
 
 test.each([
@@ -114,7 +114,7 @@ test.each([
   const proxy = await startCuttingProxy(server.port)
   proxy.cut(text, where, 3)
   const url = direct.replace(`:${server.port}/`, `:${proxy.port}/`)
-  const { said } = await run(url, directory, 'for a while', 700)
+  const { said } = await run(url, directory, 'for a while', 1400)
   await proxy.close()
   expect(proxy.cuts).toBe(3)
   expect(said.at(-1)!.failures).toBeGreaterThanOrEqual(2)
