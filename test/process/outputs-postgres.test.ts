@@ -114,7 +114,7 @@ test.each([
   const proxy = await startCuttingProxy(server.port)
   proxy.cut(text, where, 3)
   const url = direct.replace(`:${server.port}/`, `:${proxy.port}/`)
-  const { said } = await run(url, directory, 'for a while', 1400)
+  const { said } = await run(url, directory, 'for a while', 700)
   await proxy.close()
   expect(proxy.cuts).toBe(3)
   expect(said.at(-1)!.failures).toBeGreaterThanOrEqual(2)
