@@ -2,27 +2,27 @@
  * @module kronicler/database
  * The database by itself: ask about recorded calls, or store measurements of your own.
  */
-export { compactDatabase } from './database/compact.ts'
+export { compactDatabase } from './database/maintain/compact.ts'
 export type {
   CompactDatabaseOptions,
   CompactedFolder,
   CompactProgress,
   CompactResult,
-} from './database/compact.ts'
-export { DatabaseWriter } from './database/database-writer.ts'
-export type { PoolStats } from './database/buffer-pool.ts'
-export type { CallInput } from './database/call-input.ts'
-export type { DatabaseWriterOptions } from './database/database-writer.ts'
+} from './database/maintain/compact.ts'
+export { DatabaseWriter } from './database/write/database-writer.ts'
+export type { PoolStats } from './database/read/buffer-pool.ts'
+export type { CallInput } from './database/write/call-input.ts'
+export type { DatabaseWriterOptions } from './database/write/database-writer.ts'
 export type { RowColumns, RowDetails } from './database/format/rows.ts'
 export { CorruptionError, KroniclerError } from './errors.ts'
 export type { ErrorCode } from './errors.ts'
-export type { FileFault } from './database/file-faults.ts'
+export type { FileFault } from './database/verify/file-faults.ts'
 export type { FilesProgress } from './database/pacer.ts'
-export { repairDatabase } from './database/repair.ts'
-export type { RefusedFolder, RepairOptions, RepairReport } from './database/repair.ts'
-export type { LostFunction, RepairedFile } from './database/repair-folder.ts'
-export { verifyDatabase } from './database/verify.ts'
-export type { VerifyOptions, VerifyReport } from './database/verify.ts'
+export { repairDatabase } from './database/verify/repair.ts'
+export type { RefusedFolder, RepairOptions, RepairReport } from './database/verify/repair.ts'
+export type { LostFunction, RepairedFile } from './database/verify/repair-folder.ts'
+export { verifyDatabase } from './database/verify/verify.ts'
+export type { VerifyOptions, VerifyReport } from './database/verify/verify.ts'
 export { openDatabase } from './query/open-database.ts'
 export type { OpenOptions } from './query/open-database.ts'
 export type { Database, FollowOptions } from './query/database.ts'

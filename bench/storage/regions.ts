@@ -6,7 +6,7 @@ import { closeSync, openSync, readdirSync, readSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { isWriterFolder, parseSegmentFileName } from '../../src/database/format/directory.ts'
 import { loadKernels } from '../../src/database/kernels/kernels.ts'
-import { openSegment } from '../../src/database/open-segment.ts'
+import { openSegment } from '../../src/database/read/open-segment.ts'
 import { Scratch } from '../../src/database/scratch.ts'
 
 /** Sizes of the regions of all segments, named as in docs/format/segment.md, and of everything else. */

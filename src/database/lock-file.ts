@@ -4,7 +4,7 @@
  */
 import { CorruptionError } from '../errors.ts'
 import { encodeUtf8 } from '../internal/utf8.ts'
-import { createFile } from './create-files.ts'
+import { createFile } from './write/create-files.ts'
 import { systemCode, type FileLayer } from './file.ts'
 import { decodeLock, encodeLock, type WriterIdentity } from './format/directory.ts'
 import { ByteKernels } from './kernels/byte-kernels.ts'

@@ -8,7 +8,7 @@
  * is a double. The histogram stands in the kernels' memory with 32-bit counts of rows. It moves to doubles before they
  * can overflow, and when rows of a third weight come: so rows of weight 1, which is what nearly all are, never do.
  */
-import type { BufferPool } from '../database/buffer-pool.ts'
+import type { BufferPool } from '../database/read/buffer-pool.ts'
 import { CallTotals, type CallSummary } from '../database/call-totals.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT, QUANTILE_RELATIVE_ERROR, bucketOf } from '../metrics/histogram.ts'

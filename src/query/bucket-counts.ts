@@ -3,7 +3,7 @@
  * A histogram of rows that is being added up in the kernels' memory: 32-bit counts, and a list of sparse histograms
  * that are merged into them together, which is faster than one by one.
  */
-import type { AddressHolder, BufferPool } from '../database/buffer-pool.ts'
+import type { AddressHolder, BufferPool } from '../database/read/buffer-pool.ts'
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { BUCKET_COUNT, bucketOf } from '../metrics/histogram.ts'
 

@@ -4,8 +4,8 @@
  * border inside is decoded once for all buckets that it reaches into.
  */
 import { CallTotals } from '../database/call-totals.ts'
-import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import { lowerBound, type ChunkSource } from '../database/read/chunk-source.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import { CallAccumulator } from './accumulator.ts'
 import { addAllRows, addRows, contains, overlaps, rowsInRange } from './range-scan.ts'
 import type { ScanGroup } from './scan-groups.ts'

@@ -3,10 +3,10 @@
  * Conditions on single rows. What a chunk's directory entry says of all its rows is asked first, then the durations,
  * then errors and attributes, each only where it is needed.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { SelectedRows } from '../database/duration-filter.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { SelectedRows } from '../database/read/duration-filter.ts'
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import { checkOptionNames, kindOf } from '../internal/check-options.ts'
 import type { CallFilter, JsonValue } from '../types.ts'
 import type { RowSpan } from './range-scan.ts'

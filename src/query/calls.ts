@@ -6,8 +6,8 @@
  * those whose smallest key is not beyond the last row chosen so far. By start these are few chunks. By duration they are
  * nearly all, which is why passes grow.
  */
-import { lowerBound } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import { lowerBound } from '../database/read/chunk-source.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import type { CallOrder, CallRow, ScanOptions } from '../types.ts'
 import { ChunkFilter, type RowFilter } from './call-filter.ts'
 import { ChunkList } from './chunk-list.ts'

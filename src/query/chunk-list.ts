@@ -4,7 +4,7 @@
  * writer, weight and age of the file. In columns, because there may be hundreds of thousands.
  */
 import { basename, dirname } from 'node:path'
-import type { ChunkSource } from '../database/chunk-source.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
 import { parseSegmentFileName, parseWalFileName } from '../database/format/directory.ts'
 import { mayPass, type RowFilter } from './call-filter.ts'
 import { overlaps } from './range-scan.ts'

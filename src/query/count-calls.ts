@@ -2,8 +2,8 @@
  * @module query/count-calls
  * How many calls are as asked for. Chunks of which all or none are, as their extremes tell, are not decoded.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import type { ScanOptions } from '../types.ts'
 import { ChunkFilter, mayPass, type RowFilter } from './call-filter.ts'
 import type { RowSpan } from './range-scan.ts'

@@ -4,7 +4,7 @@
  * question was asked, also while other processes write. Rows of functions with the same name are one function,
  * whichever process wrote them.
  */
-import type { PoolStats } from '../database/buffer-pool.ts'
+import type { PoolStats } from '../database/read/buffer-pool.ts'
 import type {
   CallRow,
   CallsQuery,

@@ -3,9 +3,9 @@
  * The database over the files of a directory. Every question checks its options, takes in what was written before it, and
  * answers from that; short ones at once, those that may take long while the event loop goes on.
  */
-import type { PoolStats } from '../database/buffer-pool.ts'
-import { StaleFileError } from '../database/open-files.ts'
-import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
+import type { PoolStats } from '../database/read/buffer-pool.ts'
+import { StaleFileError } from '../database/read/open-files.ts'
+import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
 import { checkOptionNames } from '../internal/check-options.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'

@@ -2,9 +2,9 @@
  * @module query/follow
  * Rows as they arrive, as an iteration that waits for more.
  */
-import { RowFollower, type ArrivedRows } from '../database/row-follower.ts'
+import { RowFollower, type ArrivedRows } from '../database/read/row-follower.ts'
 import { toIoError } from '../database/file.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
 import { RowDecoder } from './rows.ts'

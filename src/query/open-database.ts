@@ -2,9 +2,9 @@
  * @module query/open-database
  * Opens a directory of calls for questions. Reading takes no locks and disturbs no writer.
  */
-import type { FaultListener } from '../database/fault-log.ts'
+import type { FaultListener } from '../database/read/fault-log.ts'
 import type { FileLayer } from '../database/file.ts'
-import { Snapshot } from '../database/snapshot.ts'
+import { Snapshot } from '../database/read/snapshot.ts'
 import { checkOptionNames } from '../internal/check-options.ts'
 import type { Database } from './database.ts'
 import { EmbeddedDatabase } from './embedded-database.ts'

@@ -4,11 +4,15 @@
  * then its chunks. Only the chunks at the range's edges are decoded, so the cost hardly grows with the range.
  */
 import { CallTotals } from '../database/call-totals.ts'
-import { lowerBound, type ChunkSource, type LoadedDurations } from '../database/chunk-source.ts'
-import type { RowSpan } from '../database/duration-filter.ts'
+import {
+  lowerBound,
+  type ChunkSource,
+  type LoadedDurations,
+} from '../database/read/chunk-source.ts'
+import type { RowSpan } from '../database/read/duration-filter.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
-import type { ReaderContext } from '../database/reader-context.ts'
-import type { SnapshotView } from '../database/snapshot.ts'
+import type { ReaderContext } from '../database/read/reader-context.ts'
+import type { SnapshotView } from '../database/read/snapshot.ts'
 import type { CallAccumulator } from './accumulator.ts'
 import { SummaryTree } from './summary-tree.ts'
 import type { RangeUs } from './time.ts'

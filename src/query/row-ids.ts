@@ -8,10 +8,10 @@
  * the order in which they stand, too: in the older file first, and in a file in the order of its chunks and their rows.
  */
 import { basename } from 'node:path'
-import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
+import { lowerBound, type ChunkSource } from '../database/read/chunk-source.ts'
 import { isWriterFolder } from '../database/format/directory.ts'
 import { MAX_WEIGHT } from '../database/format/rows.ts'
-import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import { kindOf } from '../internal/check-options.ts'
 import { sequenceOf } from './chunk-list.ts'
 import type { RowReference } from './rows.ts'

@@ -3,11 +3,11 @@
  * From references to rows: whatever a question did not need to choose them is decoded last, and only
  * for those that were chosen.
  */
-import { lowerBound, type ChunkSource } from '../database/chunk-source.ts'
+import { lowerBound, type ChunkSource } from '../database/read/chunk-source.ts'
 import { parseAttributes } from '../database/format/attributes.ts'
 import { depthOf, isAsyncContext, parentIdOf } from '../database/format/call-context.ts'
 import type { ErrorRows } from '../database/format/pages.ts'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import { CorruptionError } from '../errors.ts'
 import type { CallRow } from '../types.ts'
 import { exactDurations } from './range-scan.ts'

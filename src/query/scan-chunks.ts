@@ -6,8 +6,8 @@
  * Neighbours that share a page and are wanted as a whole are one span: of functions with few rows there may be hundreds on a
  * page, and a look at each of them would cost more than at their rows.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { SnapshotView } from '../database/snapshot.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { SnapshotView } from '../database/read/snapshot.ts'
 import { contains, overlaps, rowsInRange, type RowSpan } from './range-scan.ts'
 import type { RangeUs } from './time.ts'
 

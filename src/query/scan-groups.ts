@@ -3,8 +3,8 @@
  * The groups of chunks that hold the rows of some functions: what a question that gives way to the event loop goes
  * through, one by one.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { SnapshotView } from '../database/snapshot.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { SnapshotView } from '../database/read/snapshot.ts'
 import { overlaps } from './range-scan.ts'
 import type { RangeUs } from './time.ts'
 

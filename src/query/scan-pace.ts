@@ -4,7 +4,7 @@
  * asked to.
  */
 import { setImmediate } from 'node:timers'
-import type { Snapshot } from '../database/snapshot.ts'
+import type { Snapshot } from '../database/read/snapshot.ts'
 import { KroniclerError } from '../errors.ts'
 import { nowMs } from '../internal/time.ts'
 import type { ScanOptions } from '../types.ts'

@@ -3,8 +3,8 @@
  * The questions about calls over time: series and heatmap.
  */
 import type { CallTotals } from '../database/call-totals.ts'
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import { QUANTILE_RELATIVE_ERROR } from '../metrics/histogram.ts'
 import type { Heatmap, ScanOptions, Series, SeriesPoint } from '../types.ts'
 import type { CallAccumulator } from './accumulator.ts'

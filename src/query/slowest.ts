@@ -3,10 +3,10 @@
  * The longest calls. The maximum of every chunk is its zone map: chunks are visited from the largest maximum down, and
  * the visit ends as soon as no chunk can hold a call that is longer than those found.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { SelectedRows } from '../database/duration-filter.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { SelectedRows } from '../database/read/duration-filter.ts'
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
-import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
+import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
 import { contains, overlaps, rowsInRange } from './range-scan.ts'

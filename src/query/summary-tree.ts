@@ -11,12 +11,17 @@
  *           1344        sparse histograms
  */
 import { CallTotals } from '../database/call-totals.ts'
-import type { IndexedSource, IndexView, LeafNode, TopNode } from '../database/function-index.ts'
-import { forEachGroup } from '../database/function-index.ts'
-import { PAGE_GROUPS, type IndexNode } from '../database/index-node.ts'
-import { MISS } from '../database/buffer-pool.ts'
+import type {
+  IndexedSource,
+  IndexView,
+  LeafNode,
+  TopNode,
+} from '../database/read/function-index.ts'
+import { forEachGroup } from '../database/read/function-index.ts'
+import { PAGE_GROUPS, type IndexNode } from '../database/read/index-node.ts'
+import { MISS } from '../database/read/buffer-pool.ts'
 import { SPARSE_HISTOGRAM_MAX_BYTES } from '../database/kernels/sizes.ts'
-import type { ReaderContext } from '../database/reader-context.ts'
+import type { ReaderContext } from '../database/read/reader-context.ts'
 import { CallAccumulator } from './accumulator.ts'
 import type { RangeUs } from './time.ts'
 

@@ -2,8 +2,8 @@
  * @module query/tail
  * The calls that started last. The last start of every chunk is its zone map, as its maximum is for the longest calls.
  */
-import type { ChunkSource } from '../database/chunk-source.ts'
-import type { Snapshot, SnapshotView } from '../database/snapshot.ts'
+import type { ChunkSource } from '../database/read/chunk-source.ts'
+import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import { HEALTH_FUNCTION } from '../internal/health-function.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'

@@ -12,7 +12,7 @@
  * Here, off the application's thread, it is also decided which rows are stored: what the user does not want to see, or
  * wants a sample of, ends in the metrics.
  */
-import type { DirectoryWriter } from '../database/directory-writer.ts'
+import type { DirectoryWriter } from '../database/write/directory-writer.ts'
 import {
   createRowColumns,
   createRowDetails,

@@ -7,11 +7,11 @@ import {
   DirectoryWriter,
   WRITER_STATE,
   type DirectoryWriterOptions,
-} from '../database/directory-writer.ts'
+} from '../database/write/directory-writer.ts'
 
 import type { Kernels } from '../database/kernels/kernels.ts'
 import { KroniclerError } from '../errors.ts'
-import type { Retention } from '../database/retention.ts'
+import type { Retention } from '../database/maintain/retention.ts'
 import type { SyncPolicy } from '../internal/options.ts'
 import {
   FAILED_DRAINS,

@@ -3,7 +3,7 @@
  * How long rows are kept, as the program or the environment has it. Read by the background thread, so that programs that
  * do not ask for it need not load it.
  */
-import type { Retention } from '../database/retention.ts'
+import type { Retention } from '../database/maintain/retention.ts'
 
 const AGE_MS: Record<string, number> = {
   s: 1000,

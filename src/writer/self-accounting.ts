@@ -3,7 +3,7 @@
  * What Kronicler costs its host, as numbers: in shared memory for `health()`, and as a row of its own every ten seconds,
  * so that it can be looked up afterwards.
  */
-import type { DirectoryWriter } from '../database/directory-writer.ts'
+import type { DirectoryWriter } from '../database/write/directory-writer.ts'
 import { createRowColumns, detailsOf } from '../database/format/rows.ts'
 import {
   clockReadCounter,

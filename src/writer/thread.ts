@@ -7,8 +7,8 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import { parentPort, threadId, workerData } from 'node:worker_threads'
 import { basename } from 'node:path'
-import { Caretaker } from '../database/caretaker.ts'
-import type { DirectoryWriter } from '../database/directory-writer.ts'
+import { Caretaker } from '../database/maintain/caretaker.ts'
+import type { DirectoryWriter } from '../database/write/directory-writer.ts'
 import { loadKernels } from '../database/kernels/kernels.ts'
 import { Pace } from '../database/pace.ts'
 import {

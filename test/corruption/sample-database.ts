@@ -12,9 +12,9 @@ import {
   type CallRow,
   type Database,
 } from '../../src/database.ts'
-import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../src/database/write/directory-writer.ts'
 import { nodeFiles } from '../../src/database/file.ts'
-import { FolderKeeper } from '../../src/database/folder-keeper.ts'
+import { FolderKeeper } from '../../src/database/maintain/folder-keeper.ts'
 import { KIND_FUNCTION, encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
 import { Pace } from '../../src/database/pace.ts'

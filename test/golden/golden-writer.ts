@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../src/database/write/directory-writer.ts'
 import { encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import type { WriterIdentity } from '../../src/database/format/directory.ts'
 import { toColumns } from '../support/arbitrary-rows.ts'

@@ -3,7 +3,7 @@
  * Writes a golden database of rows with details. What its files hold is told by rows.json beside the script, which is
  * written by hand.
  */
-import type { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import type { DirectoryWriter } from '../../src/database/write/directory-writer.ts'
 import { encodeContext } from '../../src/database/format/call-context.ts'
 import { encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { toColumns } from '../support/arbitrary-rows.ts'

@@ -1,16 +1,16 @@
 /** Rows filtered by duration, in pages of every codec, against a plain loop over what was stored. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { SelectedRows } from '../../src/database/duration-filter.ts'
+import type { SelectedRows } from '../../src/database/read/duration-filter.ts'
 import { MAX_CHUNK_ROWS } from '../../src/database/format/pages.ts'
 import {
   loadFallbackKernels,
   loadKernels,
   type Kernels,
 } from '../../src/database/kernels/kernels.ts'
-import { ReaderContext } from '../../src/database/reader-context.ts'
-import { SegmentReader } from '../../src/database/segment-reader.ts'
-import { SegmentWriter } from '../../src/database/segment-writer.ts'
+import { ReaderContext } from '../../src/database/read/reader-context.ts'
+import { SegmentReader } from '../../src/database/read/segment-reader.ts'
+import { SegmentWriter } from '../../src/database/write/segment-writer.ts'
 import { MemoryFiles } from '../support/memory-files.ts'
 import { randomFrom } from '../support/random-calls.ts'
 

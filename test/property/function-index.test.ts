@@ -1,11 +1,11 @@
 /** The function index, changed step by step, against one that looks at everything. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { ChunkSource } from '../../src/database/chunk-source.ts'
-import type { DirectoryReader } from '../../src/database/directory-reader.ts'
-import { FunctionIndex, IndexedSource } from '../../src/database/function-index.ts'
-import type { FunctionNumbers } from '../../src/database/function-numbers.ts'
-import type { IndexNode } from '../../src/database/index-node.ts'
+import type { ChunkSource } from '../../src/database/read/chunk-source.ts'
+import type { DirectoryReader } from '../../src/database/read/directory-reader.ts'
+import { FunctionIndex, IndexedSource } from '../../src/database/read/function-index.ts'
+import type { FunctionNumbers } from '../../src/database/read/function-numbers.ts'
+import type { IndexNode } from '../../src/database/read/index-node.ts'
 
 interface Group {
   id: number

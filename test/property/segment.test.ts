@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../src/database/write/directory-writer.ts'
 import type { SegmentDirectory } from '../../src/database/format/segment-directory.ts'
 import {
   loadFallbackKernels,

@@ -2,7 +2,7 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseWriter, openDatabase, type CallInput, type CallRow } from '../../src/database.ts'
-import { DirectoryWriter } from '../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../src/database/write/directory-writer.ts'
 import { KIND_FUNCTION, encodeDictionaryEntry } from '../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../src/database/format/rows.ts'
 import { randomFrom } from './random-calls.ts'

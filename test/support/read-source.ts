@@ -1,7 +1,7 @@
 /** Every row of a database, through the interface that questions use. */
-import type { ChunkSource } from '../../src/database/chunk-source.ts'
+import type { ChunkSource } from '../../src/database/read/chunk-source.ts'
 import type { Kernels } from '../../src/database/kernels/kernels.ts'
-import type { Snapshot } from '../../src/database/snapshot.ts'
+import type { Snapshot } from '../../src/database/read/snapshot.ts'
 import { idRowOf, textOf, type IdRow } from './read-folder.ts'
 
 /** Rows of a source in its order, all of whose pages must be sound. */

@@ -3,7 +3,7 @@
  * Merges the files of programs that have ended.
  */
 import type { Command } from 'commander'
-import { compactDatabase, type CompactedFolder } from '../../database/compact.ts'
+import { compactDatabase, type CompactedFolder } from '../../database/maintain/compact.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes, formatCount } from '../format.ts'
 import { EXIT_FAILURE, ExitError, toJson } from '../session.ts'

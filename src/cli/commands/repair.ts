@@ -3,8 +3,8 @@
  * Saves what can be read of damaged files.
  */
 import type { Command } from 'commander'
-import { repairDatabase, type RepairReport } from '../../database/repair.ts'
-import type { RepairedFile } from '../../database/repair-folder.ts'
+import { repairDatabase, type RepairReport } from '../../database/verify/repair.ts'
+import type { RepairedFile } from '../../database/verify/repair-folder.ts'
 import type { CliContext } from '../context.ts'
 import { formatCount, formatInstant } from '../format.ts'
 import { EXIT_FAILURE, ExitError, toJson } from '../session.ts'

@@ -4,8 +4,8 @@
  */
 import type { Command } from 'commander'
 import { readControlFile } from '../../control/control-file.ts'
-import type { FileFault } from '../../database/file-faults.ts'
-import { verifyDatabase, type VerifyReport } from '../../database/verify.ts'
+import type { FileFault } from '../../database/verify/file-faults.ts'
+import { verifyDatabase, type VerifyReport } from '../../database/verify/verify.ts'
 import { KroniclerError } from '../../errors.ts'
 import type { CliContext } from '../context.ts'
 import { formatBytes, formatCount } from '../format.ts'

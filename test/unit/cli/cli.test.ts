@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { displayWidth } from '../../../src/cli/text.ts'
 import { runCli } from '../../../src/cli/program.ts'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
 import {
   encodeDictionaryEntry,
   KIND_FUNCTION,

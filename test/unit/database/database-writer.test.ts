@@ -1,12 +1,12 @@
 import { readdirSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, test } from 'vitest'
-import { DatabaseWriter } from '../../../src/database/database-writer.ts'
+import { DatabaseWriter } from '../../../src/database/write/database-writer.ts'
 import {
   DirectoryWriter,
   WRITER_STATE,
   WRITER_STATE_LENGTH,
-} from '../../../src/database/directory-writer.ts'
+} from '../../../src/database/write/directory-writer.ts'
 import { encodeContext } from '../../../src/database/format/call-context.ts'
 import { createRowColumns, detailsOf, type RowDetails } from '../../../src/database/format/rows.ts'
 import { openDatabase } from '../../../src/query/open-database.ts'

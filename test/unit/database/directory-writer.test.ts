@@ -6,7 +6,7 @@ import {
   DirectoryWriter,
   WRITER_STATE,
   WRITER_STATE_LENGTH,
-} from '../../../src/database/directory-writer.ts'
+} from '../../../src/database/write/directory-writer.ts'
 import { encodeDictionaryEntry } from '../../../src/database/format/dictionary.ts'
 import { nodeFiles, type FileLayer } from '../../../src/database/file.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'

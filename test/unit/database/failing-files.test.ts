@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
 import { encodeDictionaryEntry } from '../../../src/database/format/dictionary.ts'
 import { parseSegmentFileName, parseWalFileName } from '../../../src/database/format/directory.ts'
 import { SlotSequences } from '../../../src/database/format/slot-sequences.ts'

@@ -1,7 +1,7 @@
 /** Sealing what others have left, merging and expiry: on a failing disk, and what they do to rows and totals. */
 import { expect, test } from 'vitest'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
-import { FolderKeeper } from '../../../src/database/folder-keeper.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
+import { FolderKeeper } from '../../../src/database/maintain/folder-keeper.ts'
 import { loadKernels } from '../../../src/database/kernels/kernels.ts'
 import { Pace } from '../../../src/database/pace.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'

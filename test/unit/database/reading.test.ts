@@ -11,7 +11,7 @@ import {
 import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { DatabaseWriter, openDatabase, type CorruptionError } from '../../../src/database.ts'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
 import { nodeFiles } from '../../../src/database/file.ts'
 import {
   encodeDictionaryEntry,
@@ -19,7 +19,7 @@ import {
   KIND_PLACE,
 } from '../../../src/database/format/dictionary.ts'
 import { createRowColumns } from '../../../src/database/format/rows.ts'
-import { Snapshot } from '../../../src/database/snapshot.ts'
+import { Snapshot } from '../../../src/database/read/snapshot.ts'
 import { currentIdentity } from '../../../src/database/writer-identity.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { sortRows } from '../../../src/database/sort-rows.ts'
+import { sortRows } from '../../../src/database/write/sort-rows.ts'
 
 function sorted(starts: readonly number[]): [number, number, number][] {
   const columns = {

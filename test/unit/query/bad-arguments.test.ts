@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest'
-import { DatabaseWriter } from '../../../src/database/database-writer.ts'
+import { DatabaseWriter } from '../../../src/database/write/database-writer.ts'
 import type { Database } from '../../../src/query/database.ts'
 import { openDatabase } from '../../../src/query/open-database.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'

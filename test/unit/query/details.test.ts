@@ -10,7 +10,7 @@ import {
   type Database,
   type FunctionStats,
 } from '../../../src/database.ts'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
 import { encodeDictionaryEntry, KIND_FUNCTION } from '../../../src/database/format/dictionary.ts'
 import { detailsOf } from '../../../src/database/format/rows.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'

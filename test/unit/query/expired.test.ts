@@ -6,7 +6,7 @@ import { DatabaseWriter, openDatabase, type Database } from '../../../src/databa
 import { nodeFiles } from '../../../src/database/file.ts'
 import { rollUpFileName } from '../../../src/database/format/directory.ts'
 import { loadKernels } from '../../../src/database/kernels/kernels.ts'
-import { RollUpWriter } from '../../../src/database/roll-up-writer.ts'
+import { RollUpWriter } from '../../../src/database/maintain/roll-up-writer.ts'
 import { BUCKET_COUNT, bucketOf } from '../../../src/metrics/histogram.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 

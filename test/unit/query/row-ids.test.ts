@@ -7,7 +7,7 @@ import {
   type CallsQuery,
   type Database,
 } from '../../../src/database.ts'
-import { compactDatabase } from '../../../src/database/compact.ts'
+import { compactDatabase } from '../../../src/database/maintain/compact.ts'
 import { SHAPES, randomCalls, withDetails, writeCalls } from '../../support/random-calls.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
 

@@ -1,6 +1,6 @@
 /** What writers tell beside rows: where functions are defined, calls left out, their own health. */
 import { expect, test } from 'vitest'
-import { DirectoryWriter } from '../../../src/database/directory-writer.ts'
+import { DirectoryWriter } from '../../../src/database/write/directory-writer.ts'
 import {
   encodeDictionaryEntry,
   KIND_FUNCTION,

@@ -2,7 +2,10 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { DirectoryWriter, WRITER_STATE_LENGTH } from '../../../src/database/directory-writer.ts'
+import {
+  DirectoryWriter,
+  WRITER_STATE_LENGTH,
+} from '../../../src/database/write/directory-writer.ts'
 import { nodeFiles, type FileLayer } from '../../../src/database/file.ts'
 import { createThreadFiles } from '../../../src/writer/thread-files.ts'
 import { toColumns } from '../../support/arbitrary-rows.ts'
