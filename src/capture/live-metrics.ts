@@ -8,6 +8,7 @@ import { MetricsSlab } from '../metrics/slab.ts'
 import {
   FAILED_BIT,
   FOLD_SEQUENCE,
+  foldedWord,
   FUNCTION_ID_MASK,
   headWord,
   RECORD_SIZE_BYTES,
@@ -24,7 +25,7 @@ import type { Metrics } from '../types.ts'
 
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
 const TIMES_PER_RECORD = RECORD_SIZE_BYTES / 8
-/** A fold takes some microseconds; a reader that has waited this long reads what there is. */
+/** A fold takes some microseconds; one that takes this long has been stopped in the middle, and is read as it stands. */
 const PATIENCE_MS = 50
 /** Refused calls that a thread keeps until it can count them: others may count theirs, or one has died in doing so. */
 const MOST_WAITING = 65_536
@@ -42,6 +43,8 @@ export class LiveMetrics {
   /** Refused calls that came while another thread was counting its own. */
   #waiting: { functionId: number; durationNs: number; failed: boolean }[] = []
   #scheduled = false
+  /** One that was waited for in vain: the thread is dead, or gets no processor. */
+  #stoppedChange: string | undefined
 
   constructor(memory: SharedMemory, maxFunctions: number, threadId: number) {
     this.#control = new Int32Array(memory.control)
@@ -101,10 +104,17 @@ export class LiveMetrics {
   read(id: number): Metrics | undefined {
     const deadline = nowMs() + PATIENCE_MS
     this.#addWaiting()
-    let whole: boolean
-    do whole = this.#tryRead(id)
-    while (!whole && nowMs() < deadline)
+    while (!this.#tryRead(id)) {
+      const change = this.#changeUnderWay()
+      if (change === this.#stoppedChange) break
+      if (nowMs() >= deadline) this.#stoppedChange = change
+    }
     return this.#accumulator.calls === 0 ? undefined : this.#accumulator.toMetrics()
+  }
+
+  /** Names the changes that are being made, or were made last. */
+  #changeUnderWay(): string {
+    return `${Atomics.load(this.#control, FOLD_SEQUENCE)} ${Atomics.load(this.#control, REFUSED_SEQUENCE)}`
   }
 
   /** @returns false if a fold came in between, so that the numbers may not belong together */
@@ -124,14 +134,16 @@ export class LiveMetrics {
   }
 
   /**
-   * What is between tail and head is not folded yet. The ring's own thread may overwrite it only after the tail has
-   * moved on, which is a fold, which the sequence shows.
+   * What is between tail and head is not folded yet, but for what a fold that was stopped in the middle has done. The ring's
+   * own thread may overwrite it only after the tail has moved on, which is a fold, which the sequence shows.
    */
   #readRing(slot: number, id: number): void {
     const ring = this.#rings[slot]!
     const times = this.#times[slot]!
-    const head = Atomics.load(this.#control, headWord(slot))
-    for (let i = Atomics.load(this.#control, tailWord(slot)); i !== head; i = (i + 1) | 0) {
+    const tail = Atomics.load(this.#control, tailWord(slot))
+    const folded = Atomics.load(this.#control, foldedWord(slot))
+    const head = Atomics.load(this.#control, headWord(slot)) // last: the others never pass it
+    for (let i = ((folded - tail) | 0) > 0 ? folded : tail; i !== head; i = (i + 1) | 0) {
       const word = (i & this.#mask) * WORDS_PER_RECORD
       const functionWord = ring[word + 4]!
       if ((functionWord & FUNCTION_ID_MASK) !== id) continue

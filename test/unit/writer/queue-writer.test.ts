@@ -86,6 +86,7 @@ describe('a thread that dies with the lock', () => {
     call(7)
     const survivor = writer(0)
     expect(survivor.drain(0)).toBeUndefined() // the lock is held
+    expect(calls()).toBe(157) // nothing twice in the meantime either
     releaseDead(control, LOCK, FOLD_SEQUENCE, 2)
     expect(survivor.drain(0)).toBe(57)
     expect(Atomics.load(control, FOLD_SEQUENCE) & 1).toBe(0)
