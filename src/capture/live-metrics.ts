@@ -11,6 +11,7 @@ import {
   foldedWord,
   FUNCTION_ID_MASK,
   headWord,
+  LOCK,
   RECORD_SIZE_BYTES,
   REFUSED_LOCK,
   REFUSED_SEQUENCE,
@@ -25,8 +26,10 @@ import type { Metrics } from '../types.ts'
 
 const WORDS_PER_RECORD = RECORD_SIZE_BYTES / 4
 const TIMES_PER_RECORD = RECORD_SIZE_BYTES / 8
-/** A fold takes some microseconds; one that takes this long has been stopped in the middle, and is read as it stands. */
-const PATIENCE_MS = 50
+/** A fold takes some microseconds, and longer if its thread gets no processor: from then on it is left one. */
+const SPIN_MS = 1
+/** A thread that has not gone on by then is dead. What it has done is read as it stands, right but for the call it was at. */
+const PATIENCE_MS = 250
 /** Refused calls that a thread keeps until it can count them: others may count theirs, or one has died in doing so. */
 const MOST_WAITING = 65_536
 const ATTEMPTS = 1000
@@ -102,14 +105,21 @@ export class LiveMetrics {
 
   /** Metrics of the function with this id; undefined if there are no calls. */
   read(id: number): Metrics | undefined {
-    const deadline = nowMs() + PATIENCE_MS
+    const startMs = nowMs()
     this.#addWaiting()
     while (!this.#tryRead(id)) {
       const change = this.#changeUnderWay()
+      const waitedMs = nowMs() - startMs
       if (change === this.#stoppedChange) break
-      if (nowMs() >= deadline) this.#stoppedChange = change
+      if (waitedMs >= PATIENCE_MS) this.#stoppedChange = change
+      else if (waitedMs >= SPIN_MS) this.#nap()
     }
     return this.#accumulator.calls === 0 ? undefined : this.#accumulator.toMetrics()
+  }
+
+  /** Leaves the processor to who holds the lock, until it lets go, a millisecond at most. */
+  #nap(): void {
+    Atomics.wait(this.#control, LOCK, Atomics.load(this.#control, LOCK), 1)
   }
 
   /** Names the changes that are being made, or were made last. */
