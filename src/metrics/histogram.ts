@@ -35,13 +35,13 @@ export const BUCKET_UPPER_NS: Float64Array = bucketUpperBounds()
 
 /**
  * A cell is a duration's exponent and first 7 bits of mantissa. It is narrower than a bucket, so it touches at most
- * two: `CELL_BUCKET[cell]` is the first, and the bucket is that plus one if the duration is above its upper bound.
+ * two: `cellBuckets()[cell]` is the first, and the bucket is that plus one if the duration is above its upper bound.
  */
 const CELL_MANTISSA_BITS = 7
 export const CELL_SHIFT = 20 - CELL_MANTISSA_BITS // right shift of a float64's high word
 export const CELL_BIAS = 1023 << CELL_MANTISSA_BITS // cell of 1 ns after the shift
 const CELL_COUNT = 64 << CELL_MANTISSA_BITS
-export const CELL_BUCKET: Uint16Array = cellBuckets()
+let cells: Uint16Array | undefined
 
 const scratchFloat = new Float64Array(1)
 const scratchWords = new Uint32Array(scratchFloat.buffer)
@@ -55,7 +55,7 @@ const scratchWords = new Uint32Array(scratchFloat.buffer)
 export function bucketOf(durationNs: number): number {
   if (durationNs < 1) return 0
   scratchFloat[0] = durationNs
-  const bucket = CELL_BUCKET[(scratchWords[1]! >>> CELL_SHIFT) - CELL_BIAS]!
+  const bucket = cellBuckets()[(scratchWords[1]! >>> CELL_SHIFT) - CELL_BIAS]!
   return durationNs > BUCKET_UPPER_NS[bucket]! ? bucket + 1 : bucket
 }
 
@@ -130,8 +130,13 @@ function bucketUpperBounds(): Float64Array {
   return bounds
 }
 
-function cellBuckets(): Uint16Array {
-  const cells = new Uint16Array(CELL_COUNT)
+/** Made when first asked for: it takes milliseconds, which a program that has only just started has no need to wait. */
+export function cellBuckets(): Uint16Array {
+  return (cells ??= makeCellBuckets())
+}
+
+function makeCellBuckets(): Uint16Array {
+  const made = new Uint16Array(CELL_COUNT)
   const cellsPerOctave = 1 << CELL_MANTISSA_BITS
   let bucket = 1
   let lowest = 1 // duration in the cell
@@ -139,8 +144,8 @@ function cellBuckets(): Uint16Array {
   for (let cell = 0; cell < CELL_COUNT; cell++) {
     if (cell > 0 && cell % cellsPerOctave === 0) width *= 2
     while (bucket < BUCKET_COUNT - 2 && BUCKET_UPPER_NS[bucket]! < lowest) bucket++
-    cells[cell] = bucket
+    made[cell] = bucket
     lowest += width // exact: both are whole multiples of a power of two
   }
-  return cells
+  return made
 }

@@ -3,7 +3,7 @@
  * The kernels in WebAssembly: compiles the embedded module, once per thread, and gives each `Kernels` an instance
  * over a memory of its own.
  */
-import { BUCKET_UPPER_NS, CELL_BUCKET } from '../../metrics/histogram.ts'
+import { BUCKET_UPPER_NS, cellBuckets } from '../../metrics/histogram.ts'
 import {
   CELL_ENTRIES,
   CELLS_AT,
@@ -218,8 +218,9 @@ class WasmKernels extends KernelMemory implements Kernels {
 /** The table of assembly/aggregate.ts, from the one of metrics/histogram. */
 function writeCells(u32: Uint32Array): void {
   // Entry 0, for 0 ns, stays 0: bucket 0, and no duration carries into the next
+  const buckets = cellBuckets()
   for (let cell = 0; cell < CELL_ENTRIES - 1; cell++) {
-    const bucket = CELL_BUCKET[cell]!
+    const bucket = buckets[cell]!
     const entry = CELLS_AT / 4 + 2 * (cell + 1)
     u32[entry] = U32_MAX - Math.min(BUCKET_UPPER_NS[bucket]!, U32_MAX)
     u32[entry + 1] = bucket
