@@ -348,8 +348,9 @@ export class FolderKeeper {
     if (superseded.length === 0) return
     await pace.wait(GRACE_MS)
     for (const { name } of superseded) {
-      this.#remove(name)
+      this.#remove(name) // takes milliseconds if the file is large
       this.#headers.delete(name)
+      await pace.step()
     }
   }
 
