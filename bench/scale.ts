@@ -1,6 +1,6 @@
 /**
  * @module bench/scale
- * How do answers slow down as rows and functions grow? Each set is loaded once, into all databases at the same time;
+ * How do answers slow down as rows and functions grow? Each set is loaded into all databases, one after the other;
  * then they are asked in turns, every sample another question: from the page cache, and with their files evicted from it.
  *
  * Rows of set A are named like `one-function-100M`, those of others after their number of functions, like

@@ -218,6 +218,17 @@ project's ancestor measured it. In brackets the ratio to SQLite.`,
     ],
   },
   {
+    suite: 'merge',
+    title: 'Merging in the background',
+    text: `All segments of a database, merged as a program that writes one does it in the background, with nothing else on the thread. A
+row is merged two or three times in a program's life. \`longest-step\` is the longest time in which the thread came to nothing
+else, so that the queue was not emptied; p99 is of all steps.`,
+    tables: [
+      pivot({ corner: 'million rows/s', lines: 'what', whats: /^merge-/, cell: millions }),
+      pivot({ corner: 'ms: longest (p99)', lines: 'what', whats: /^longest-step-/, cell: withP99 }),
+    ],
+  },
+  {
     suite: 'storage',
     title: 'Disk space',
     text: `Bytes a row takes: all files of a closed database. \`limit\` is the entropy of the process that draws the
@@ -239,7 +250,7 @@ has indexes on function and start, on start, and on duration. Kronicler's quanti
   {
     suite: 'scale',
     title: 'How answers grow',
-    text: `Every database is loaded with the same rows at the same time; Kronicler's segments are then merged, as a program does in the
+    text: `Every database is loaded with the same rows; Kronicler's segments are then merged, as a program does in the
 background, ClickHouse's parts too, and SQLite gets its indexes (\`prepare\`). Everything is asked in turns, every sample another
 random question, after the answers were found to be the same. \`one-function\` and \`all-functions\` are as in the questions above;
 \`series-200\` is count, mean, median and 99th percentile in 200 parts of a random range, \`heatmap-200\` the same by duration;
@@ -247,8 +258,8 @@ random question, after the answers were found to be the same. \`one-function\` a
 its id (in ClickHouse, which has none, by function and start), \`open\` is opening and the first answer. \`-of-3k\` and
 \`-of-20k\` are set B with 3,000 and 20,000 functions, \`-bursts\` is set C. \`-cold\`: opened anew, with all files out of the
 system's page cache, by \`dd iflag=nocache\`, which is \`posix_fadvise\` (what the host of a virtual disk keeps is out of reach).
-\`load\` counts the time that each database takes for itself, with what it leaves to the system while others have their turn;
-\`merge\` is merging all segments of a closed database; \`ingest\` above has both undisturbed. \`reader-memory\` is all that a process
+\`load\` counts the time that a database takes for itself, with rows made in between; \`merge\` is merging all segments of a
+closed database. \`reader-memory\` is all that a process
 that only asks has resident at most, Node.js included, \`writer-memory\` and \`merge-memory\` what writing up to 20 million rows without a
 pause, and merging them, adds to a process. A billion rows are 33.5 million different ones, repeated with later starts.
 DuckDB and ClickHouse use all cores, Kronicler one.`,
