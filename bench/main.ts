@@ -13,6 +13,7 @@ import type { Suite, SuiteOptions } from './harness/suite.ts'
 const SUITES: Record<string, () => Promise<Suite>> = {
   capture: async () => (await import('./capture.ts')).captureSuite,
   ingest: async () => (await import('./ingest.ts')).ingestSuite,
+  merge: async () => (await import('./merge.ts')).mergeSuite,
   storage: async () => (await import('./storage.ts')).storageSuite,
   codecs: async () => (await import('./codecs.ts')).codecsSuite,
   query: async () => (await import('./query.ts')).querySuite,
@@ -27,6 +28,7 @@ const HELP = `Usage: npm run bench -- <suite> [options]
 Suites
   capture   what a captured call costs, in time and memory
   ingest    rows per second into the database
+  merge     rows per second when segments are merged, and how long that holds up the thread
   storage   bytes a row takes, everything counted
   codecs    how fast the database's inner loops are, and how small its pages
   query     how long questions take

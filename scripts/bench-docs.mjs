@@ -9,14 +9,14 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
-import { plotByFunctions, plotByRows } from './bench-plot.mjs'
+import { numberOf, plotByFunctions, plotByRows } from './bench-plot.mjs'
 
 /**
  * @typedef {{ name: string, value: number, unit: string, ratio?: number, ratioP10?: number, baseline?: string,
  *   n: number, p10?: number, p50?: number, p99?: number, best?: number }} Row
  * @typedef {{ suite: string, machine: { cpu: string, cores: number, memoryGb: number, node: string, os: string },
  *   commit: string, date: string, versions: Record<string, string>, notMeasured?: Record<string, string>,
- *   rows: Row[] }} Result
+ *   rows: Row[], runs?: Result[] }} Result `runs`: those that the rows come from, if there are several
  */
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -218,6 +218,17 @@ project's ancestor measured it. In brackets the ratio to SQLite.`,
     ],
   },
   {
+    suite: 'merge',
+    title: 'Merging in the background',
+    text: `All segments of a database, merged as a program that writes one does it in the background, with nothing else on the thread. A
+row is merged two or three times in a program's life. \`longest-step\` is the longest time in which the thread came to nothing
+else, so that the queue was not emptied; p99 is of all steps.`,
+    tables: [
+      pivot({ corner: 'million rows/s', lines: 'what', whats: /^merge-/, cell: millions }),
+      pivot({ corner: 'ms: longest (p99)', lines: 'what', whats: /^longest-step-/, cell: withP99 }),
+    ],
+  },
+  {
     suite: 'storage',
     title: 'Disk space',
     text: `Bytes a row takes: all files of a closed database. \`limit\` is the entropy of the process that draws the
@@ -239,14 +250,18 @@ has indexes on function and start, on start, and on duration. Kronicler's quanti
   {
     suite: 'scale',
     title: 'How answers grow',
-    text: `Every database is loaded with the same rows at the same time; Kronicler's segments are then merged, as a program does in the
+    text: `Every database is loaded with the same rows; Kronicler's segments are then merged, as a program does in the
 background, ClickHouse's parts too, and SQLite gets its indexes (\`prepare\`). Everything is asked in turns, every sample another
 random question, after the answers were found to be the same. \`one-function\` and \`all-functions\` are as in the questions above;
 \`series-200\` is count, mean, median and 99th percentile in 200 parts of a random range, \`heatmap-200\` the same by duration;
 \`scan\` counts the calls above 3 ms among all rows, \`exact-p99\` is of all rows and no histogram's, \`row\` is a random row by
 its id (in ClickHouse, which has none, by function and start), \`open\` is opening and the first answer. \`-of-3k\` and
-\`-of-20k\` are set B with 3,000 and 20,000 functions. \`-cold\`: opened anew, with all files out of the page cache (what the
-host of a virtual disk keeps is out of reach). A billion rows are 33.5 million different ones, repeated with later starts.
+\`-of-20k\` are set B with 3,000 and 20,000 functions, \`-bursts\` is set C. \`-cold\`: opened anew, with all files out of the
+system's page cache, by \`dd iflag=nocache\`, which is \`posix_fadvise\` (what the host of a virtual disk keeps is out of reach).
+\`load\` counts the time that a database takes for itself, with rows made in between; \`merge\` is merging all segments of a
+closed database. \`reader-memory\` is all that a process
+that only asks has resident at most, Node.js included, \`writer-memory\` and \`merge-memory\` what writing up to 20 million rows without a
+pause, and merging them, adds to a process. A billion rows are 33.5 million different ones, repeated with later starts.
 DuckDB and ClickHouse use all cores, Kronicler one.`,
     after: `![Time of an answer by rows](benchmarks-rows.svg)
 
@@ -254,27 +269,29 @@ DuckDB and ClickHouse use all cores, Kronicler one.`,
 
 Where we lose: one row by its number is what SQLite's B-tree is made for, and so are the extremes of a column that it has an index
 on (\`top-100\`, \`tail\`); these indexes are most of its size. Questions about all of very many functions in a part of the
-time decode the ends of each function's rows, which grows with the functions, while DuckDB reads the columns once.`,
+time decode the ends of each function's rows, which grows with the functions, while DuckDB reads the columns once. \`count\` and
+\`tail\`, which look at little of each, are about as fast there. Of files that are in no cache DuckDB's threads read several
+parts at once, one thread here one after the other: while there are few rows that tells, and in a scan.`,
     tables: [
       pivot({
-        corner: 'ms: median (p99)',
+        corner: 'ms: median (p99, best)',
         lines: 'what',
-        whats: /^(?!size|memory|prepare|all-\d)(?!.*-(cold|of))/,
-        cell: withP99,
+        whats: /^(?!size|load|merge|prepare|.*memory|all-\d)(?!.*-(cold|of))/,
+        cell: withP99AndBest,
         best: Math.min,
       }),
       pivot({
         corner: 'many functions, ms',
         lines: 'what',
-        whats: /^(?!size|memory|prepare)(?!.*-cold)(.*-of-|all-\d)/,
-        cell: withP99,
+        whats: /^(?!size|load|merge|prepare|.*memory)(?!.*-cold)(.*-of-|all-\d)/,
+        cell: withP99AndBest,
         best: Math.min,
       }),
       pivot({
         corner: 'cold, ms',
         lines: 'what',
         whats: /-cold-/,
-        cell: withP99,
+        cell: withP99AndBest,
         best: Math.min,
       }),
       pivot({
@@ -284,7 +301,14 @@ time decode the ends of each function's rows, which grows with the functions, wh
         cell: plain,
         best: Math.min,
       }),
-      pivot({ corner: 'reading process, MiB', lines: 'what', whats: /^memory-/, cell: plain }),
+      pivot({
+        corner: 'million rows/s',
+        lines: 'what',
+        whats: /^(load|merge)-(?!memory)/,
+        cell: millions,
+        best: Math.max,
+      }),
+      pivot({ corner: 'MiB', lines: 'what', whats: /memory-/, cell: plain }),
     ],
   },
   {
@@ -352,15 +376,37 @@ function newestResults() {
 }
 
 /**
- * Sizes of the suite scale are measured in runs of their own: rows of the newest run, and those that it has not from
- * earlier runs of the same commit.
+ * Sizes and sets of the suite scale are measured in runs of their own, as long ones have to be: of each row the newest
+ * run of the same machine that has it.
  *
- * @param {Result} newest @param {Result[]} all
+ * @param {Result} newest @param {Result[]} all by date
+ * @returns {Result}
  */
 function withOtherSizes(newest, all) {
-  const others = all.filter(({ suite, commit }) => suite === 'scale' && commit === newest.commit)
-  const rows = new Map([...others, newest].flatMap((run) => run.rows.map((row) => [row.name, row])))
-  return { ...newest, rows: [...rows.values()] }
+  const machine = (/** @type {Result} */ run) => JSON.stringify(run.machine)
+  const runs = all.filter((run) => run.suite === 'scale' && machine(run) === machine(newest))
+  /** @type {Map<string, { row: Row, run: Result }>} */
+  const found = new Map()
+  for (const run of runs) for (const row of run.rows) found.set(row.name, { row, run })
+  const used = new Set([...found.values()].map(({ run }) => run))
+  return {
+    ...newest,
+    rows: bySize([...found.values()].map(({ row }) => row)),
+    runs: runs.filter((run) => used.has(run)),
+  }
+}
+
+/** Sizes of one question behind each other. @param {Row[]} rows */
+function bySize(rows) {
+  const parts = rows.map((row) => {
+    const dash = row.name.lastIndexOf('-')
+    return { row, question: row.name.slice(0, dash), size: numberOf(row.name.slice(dash + 1)) }
+  })
+  const questions = [...new Set(parts.map(({ question }) => question))]
+  parts.sort(
+    (a, b) => questions.indexOf(a.question) - questions.indexOf(b.question) || a.size - b.size,
+  )
+  return parts.map(({ row }) => row)
 }
 
 function document() {
@@ -404,11 +450,15 @@ function notMeasured({ notMeasured: all = {} }) {
 }
 
 /** @param {Result} result */
-function origin({ suite, machine, commit, date, versions }) {
+function origin(result) {
+  const { suite, machine, versions, runs = [result] } = result
   const { cpu, cores, memoryGb, node, os } = machine
+  const dates = new Set(runs.map(({ date }) => date.slice(0, 10)))
+  const commits = new Set(runs.map(({ commit }) => commit))
+  const when = `${[...dates].join(', ')}, commit ${[...commits].join(', ')}`
   const peers = Object.entries(versions).map(([name, version]) => `${name} ${version}`)
   const list = peers.length === 0 ? '' : `; ${peers.join(', ')}`
-  return `\`npm run bench -- ${suite}\`, ${date.slice(0, 10)}, commit ${commit}; ${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node},
+  return `\`npm run bench -- ${suite}\`, ${when}; ${cpu}, ${cores} cores, ${memoryGb} GB, Node ${node},
 ${os}${list}.`
 }
 
@@ -481,6 +531,12 @@ function millions(/** @type {Row} */ { value }) {
 
 function withP99(/** @type {Row} */ { value, p99 }) {
   return p99 === undefined ? digits(value) : `${digits(value)} (${digits(p99)})`
+}
+
+function withP99AndBest(/** @type {Row} */ row) {
+  const { best, p99, value } = row
+  if (p99 === undefined || best === undefined) return withP99(row)
+  return `${digits(value)} (${digits(p99)}, ${digits(best)})`
 }
 
 function withRatio(/** @type {Row} */ row) {

@@ -138,7 +138,7 @@ function text(x, y, content, size = 12) {
 }
 
 /** @param {string} size such as 10M */
-function numberOf(size) {
+export function numberOf(size) {
   const unit = /** @type {keyof typeof UNITS} */ (size.at(-1))
   return Number.parseFloat(size) * (UNITS[unit] ?? 1)
 }

@@ -21,15 +21,28 @@ export interface Suite {
   run(options: SuiteOptions): Promise<Measurements>
 }
 
-/** Gives `work` an empty folder and removes it afterwards, whatever happens. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const
+const EXIT_CODE_OF_SIGNALS = 128
+
+/** Gives `work` an empty folder and removes it afterwards, whatever happens, also when the process is told to end. */
 export async function inFolder<T>(
   parent: string,
   work: (folder: string) => Promise<T>,
 ): Promise<T> {
   const folder = mkdtempSync(join(parent, 'kronicler-bench-'))
+  const remove = (): void => {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  const onSignal = (_: string, number: number): void => {
+    process.exit(EXIT_CODE_OF_SIGNALS + number)
+  }
+  process.on('exit', remove)
+  for (const signal of SIGNALS) process.on(signal, onSignal)
   try {
     return await work(folder)
   } finally {
-    rmSync(folder, { recursive: true, force: true })
+    for (const signal of SIGNALS) process.off(signal, onSignal)
+    process.off('exit', remove)
+    remove()
   }
 }

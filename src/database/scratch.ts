@@ -1,8 +1,11 @@
 /**
  * @module database/scratch
- * A reusable area of the kernels' memory that grows. The kernels give nothing back, so it doubles.
+ * A reusable area of the kernels' memory that grows. The kernels give nothing back, so it doubles, and takes a little
+ * more than it needs: what comes next is often hardly larger. Nothing is resident that was never written to.
  */
 import type { LogKernels } from './kernels/kernels.ts'
+
+const ROOM_FACTOR = 1.125
 
 export class Scratch {
   readonly #kernels: LogKernels
@@ -24,7 +27,7 @@ export class Scratch {
    */
   reserve(sizeBytes: number): number {
     if (sizeBytes > this.#sizeBytes) {
-      this.#sizeBytes = Math.max(sizeBytes, 2 * this.#sizeBytes)
+      this.#sizeBytes = Math.max(Math.ceil(sizeBytes * ROOM_FACTOR), 2 * this.#sizeBytes)
       this.#pointer = this.#kernels.allocate(this.#sizeBytes)
     }
     return this.#pointer

@@ -26,6 +26,8 @@ import { WriterRemote } from './remote.ts'
 /** How long the exiting thread waits for the background thread to finish a batch. */
 const EXIT_LOCK_TIMEOUT_MS = 2000
 const CLOSE_TIMEOUT_MS = 60_000
+/** What the background thread throws away would else make its heap grow by tens of megabytes before it is collected. */
+const YOUNG_GENERATION_MB = 8
 /** After a failed write of this thread, until its next attempt. */
 const RETRY_MS = 1000
 const FIRST_RESTART_MS = 1000
@@ -76,6 +78,7 @@ export class WriterHost extends WriterRemote {
         workerData: this.#setup,
         execArgv: [], // no preloaded modules, no inspector of the application's
         env: environmentOfThread(),
+        resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
         trackUnmanagedFds: false, // files are opened by whoever comes first and closed by whoever is last
       })
       const owner = worker.threadId + 1

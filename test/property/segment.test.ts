@@ -382,16 +382,15 @@ function expectSummaries(content: SegmentContent, buckets: Map<number, number>[]
 }
 
 function expectPage(directory: SegmentDirectory, page: number, rows: readonly IdRow[]): void {
-  const chunk = directory.pages.indexOf(page)
   const starts = rows.map((row) => row[1])
   const durations = rows.map((row) => row[2])
   const failed = rows.filter((row) => row[3] !== 0)
   expect(directory.pageRowCounts[page]).toBe(rows.length)
   expect(directory.pageErrorCounts[page]).toBe(failed.length)
-  expect(directory.minStartsUs[chunk]).toBe(Math.min(...starts))
-  expect(directory.maxStartsUs[chunk]).toBe(Math.max(...starts))
-  expect(directory.minDurationsNs[chunk]).toBe(Math.min(...durations))
-  expect(directory.maxDurationsNs[chunk]).toBe(Math.max(...durations))
+  expect(directory.minStartsUs[page]).toBe(Math.min(...starts))
+  expect(directory.maxStartsUs[page]).toBe(Math.max(...starts))
+  expect(directory.minDurationsNs[page]).toBe(Math.min(...durations))
+  expect(directory.maxDurationsNs[page]).toBe(Math.max(...durations))
   expect(directory.maxErrorDurationsNs[page]).toBe(Math.max(0, ...failed.map((row) => row[2])))
   const { details } = directory
   const sum = rows.reduce((total, row) => total + BigInt(row[4]?.childrenNs ?? 0), 0n)

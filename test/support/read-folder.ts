@@ -150,10 +150,10 @@ function readPage(file: FileBytes, directory: SegmentDirectory, i: number): IdRo
   const shape = {
     rowCount: directory.pageRowCounts[i]!,
     codec: directory.codecs[i]!,
-    minStartUs: directory.minStartsUs[chunks[0]!]!,
-    maxStartUs: directory.maxStartsUs[chunks[0]!]!,
-    minDurationNs: directory.minDurationsNs[chunks[0]!]!,
-    maxDurationNs: directory.maxDurationsNs[chunks[0]!]!,
+    minStartUs: directory.minStartsUs[i]!,
+    maxStartUs: directory.maxStartsUs[i]!,
+    minDurationNs: directory.minDurationsNs[i]!,
+    maxDurationNs: directory.maxDurationsNs[i]!,
     errorCount: directory.pageErrorCounts[i]!,
   }
   const { rowCount } = shape

@@ -49,7 +49,7 @@ const WORD = 2 ** 32
 export interface PageDetails {
   contexts: Uint32Array // [rowCount]
   childrenNs: Float64Array // [rowCount], whole, 0 .. durationNs
-  durationsNs: Float64Array // [rowCount]
+  durationsNs: Float64Array // [rowCount], outside of the kernels' memory
   attributes: readonly Uint8Array[] // from AttributeShredder, or none
 }
 
@@ -272,10 +272,9 @@ function encodeChildren(
     if (first === 0) return { codec: DETAILS_CODEC_ABSENT, end: to }
     return { codec: CHILDREN_CODEC_CONSTANT, end: writeVarint(u8, to, first) }
   }
-  const end = encodeNarrow(kernels, childrenNs, scratch, to)
-  const selfNs = childrenNs.map((ns, row) => durationsNs[row]! - ns)
+  const end = encodeNarrow(kernels, childrenNs, undefined, scratch, to)
   const selfAt = end ?? to
-  const selfEnd = encodeNarrow(kernels, selfNs, scratch, selfAt)
+  const selfEnd = encodeNarrow(kernels, childrenNs, durationsNs, scratch, selfAt)
   if (selfEnd !== undefined && (end === undefined || selfEnd - selfAt < end - to)) {
     u8.copyWithin(to, selfAt, selfEnd)
     return { codec: CHILDREN_CODEC_SELF_PFOR, end: to + selfEnd - selfAt }
@@ -286,23 +285,30 @@ function encodeChildren(
   return { codec: CHILDREN_CODEC_VARINT, end: at }
 }
 
-/** Base and PFOR. @returns their end; undefined if a value does not fit 32 bits */
+/**
+ * Base and PFOR of the values, or of what they leave of `wholes`.
+ *
+ * @returns their end; undefined if one does not fit 32 bits
+ */
 function encodeNarrow(
   kernels: Kernels,
   values: Float64Array,
+  wholes: Float64Array | undefined,
   scratch: number,
   to: number,
 ): number | undefined {
   const { u8, u32 } = kernels
+  let base = WORD
   for (let row = 0; row < values.length; row++) {
-    if (values[row]! >= WORD) return undefined
-    u32[scratch / 4 + row] = values[row]!
+    const value = wholes === undefined ? values[row]! : wholes[row]! - values[row]!
+    if (value >= WORD) return undefined
+    if (value < base) base = value
+    u32[scratch / 4 + row] = value
   }
-  const base = smallest(values)
   return kernels.pforEncode(scratch, values.length, base, writeVarint(u8, to, base))
 }
 
-function smallest(values: Uint32Array | Float64Array): number {
+function smallest(values: Uint32Array): number {
   let min = Infinity
   for (const value of values) if (value < min) min = value
   return min
@@ -415,8 +421,10 @@ function decodeChildren(
   const reader = pageReader(page, position)
   const decode = () => {
     const base = reader.next(WORD - 1)
-    const { values, end } = decodeSelected(page, reader, base, selection, scratch)
-    return { values: new Float64Array(values), end }
+    const end = decodePfor(page, reader.position - pointer, rowCount, base, scratch)
+    const all = page.kernels.u32.subarray(scratch / 4, scratch / 4 + rowCount)
+    const values = new Float64Array(rows === undefined ? all : pick(all, rows))
+    return { values, end }
   }
   switch (codec) {
     case DETAILS_CODEC_ABSENT:

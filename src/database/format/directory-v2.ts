@@ -144,7 +144,7 @@ export function decodeDirectoryV2(
     groups.weights = readWeights(reader, groupCount)
   }
   const details = header.hasDetails ? readDetailPages(reader, pageCount) : undefined
-  const pages = { pageCount, isShared, pageRowCounts, pageErrorCounts, ...starts, ...durations }
+  const pages = { pageCount, isShared, pageRowCounts, pageErrorCounts }
   const { weights, ...chunks } = mergeChunks(file, chunkCount, pages, own, groupCounts, groups)
   checkChunks(file, chunks.functionIds, weights, chunks.rowCounts, header, footer)
   const totals = findTotals(chunks.functionIds, weights)
@@ -169,6 +169,8 @@ export function decodeDirectoryV2(
     chunkCount,
     ...chunks,
     pageCount,
+    ...starts,
+    ...durations,
     isShared,
     pageRowCounts,
     pageErrorCounts,
@@ -226,22 +228,18 @@ function addUpPages(
   }
 }
 
-interface PageZones {
+interface CountedPages {
   pageCount: number
   isShared: Uint8Array
   pageRowCounts: Uint32Array
   pageErrorCounts: Uint32Array
-  minStartsUs: Float64Array
-  maxStartsUs: Float64Array
-  minDurationsNs: Float64Array
-  maxDurationsNs: Float64Array
 }
 
 /** Chunks with pages of their own and groups that share pages, both of which are in order, in one order. */
 function mergeChunks(
   file: FileBytes,
   chunkCount: number,
-  pages: PageZones,
+  pages: CountedPages,
   own: OwnPages,
   groupCounts: Uint32Array,
   groups: SharingGroups,
@@ -301,22 +299,11 @@ function mergeChunks(
     weights,
     pages: pageOf,
     firstRows,
-    minStartsUs: spread(pages.minStartsUs, pageOf),
-    maxStartsUs: spread(pages.maxStartsUs, pageOf),
-    minDurationsNs: spread(pages.minDurationsNs, pageOf),
-    maxDurationsNs: spread(pages.maxDurationsNs, pageOf),
   }
 }
 
 function twice(file: FileBytes, functionId: number) {
   return corruption(file, 0, `function ${functionId} has two groups of one weight`)
-}
-
-/** What is told of each page, for each chunk. */
-function spread(column: Float64Array, pageOf: Uint32Array): Float64Array {
-  const spreadColumn = new Float64Array(pageOf.length)
-  for (let chunk = 0; chunk < pageOf.length; chunk++) spreadColumn[chunk] = column[pageOf[chunk]!]!
-  return spreadColumn
 }
 
 /** Offsets of all extents: runs of those of one region stand one after the other from the header to the directory. */

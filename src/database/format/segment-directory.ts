@@ -26,14 +26,14 @@ export interface SegmentDirectory {
   errorCounts: Uint32Array
   pages: Uint32Array // number of the chunk's page in D, T, E and X
   firstRows: Uint16Array // the chunk's first row in its pages
-  // exact if the chunk does not share its page, else bounds
+
+  // pages: in file order
+  pageCount: number
+  // of all rows of the page: bounds for chunks that share it, see ofChunks()
   minStartsUs: Float64Array
   maxStartsUs: Float64Array
   minDurationsNs: Float64Array
   maxDurationsNs: Float64Array
-
-  // pages: in file order
-  pageCount: number
   isShared: Uint8Array // 1: with rows of several chunks, and without sums and histogram
   pageRowCounts: Uint32Array // 1..MAX_CHUNK_ROWS
   pageErrorCounts: Uint32Array
@@ -66,6 +66,13 @@ export interface SegmentDirectory {
   errorExtents: Extents
   histogramExtents: Extents // entry i < pageCount: histogram of page i; then those of the groups
   detailsExtents: Extents | undefined // undefined: the segment has no details
+}
+
+/** What is told of each page, for each chunk. */
+export function ofChunks(pages: Uint32Array, ofPages: Float64Array): Float64Array {
+  const column = new Float64Array(pages.length)
+  for (let chunk = 0; chunk < pages.length; chunk++) column[chunk] = ofPages[pages[chunk]!]!
+  return column
 }
 
 /**

@@ -82,6 +82,7 @@ export class Caretaker {
     const path = join(this.#root, folder)
     if (surplus === undefined && this.#isIdle(folder)) return
     const files = this.#files
+    if (this.#isFree(path)) await this.#keeperOf(folder, false).learnHeaders(pace)
     const claim = this.#doing(() => {
       try {
         if (FolderClaim.refusalOf(files, path) !== undefined) return 'alive'
@@ -108,6 +109,7 @@ export class Caretaker {
     surplus: Surplus | undefined,
     pace: Pace,
   ): Promise<void> {
+    await keeper.learnHeaders(pace)
     keeper.removeLeftovers()
     if (surplus !== undefined) {
       keeper.removeRollUps(surplus.rollUps)
@@ -147,6 +149,14 @@ export class Caretaker {
       this.#expiredOf(keeper).length > 0 ||
       (this.#compaction && keeper.nextMerge(LEFT_BEHIND) !== undefined)
     )
+  }
+
+  #isFree(path: string): boolean {
+    try {
+      return FolderClaim.refusalOf(this.#files, path) === undefined
+    } catch {
+      return false // whoever takes it will learn why
+    }
   }
 
   #isIdle(folder: string): boolean {

@@ -25,7 +25,7 @@ import {
 } from '../format/segment-header.ts'
 import { SEGMENT_VERSION } from '../format/versions.ts'
 import { WAL_HEADER_SIZE_BYTES } from '../format/wal-header.ts'
-import { loadFallbackKernels, loadKernels } from '../kernels/kernels.ts'
+import { loadFallbackKernels, loadKernels, type Kernels } from '../kernels/kernels.ts'
 import { MergeInput } from './merge-input.ts'
 import { mergeSegments } from './merge-segments.ts'
 import type { Pace } from '../pace.ts'
@@ -65,12 +65,22 @@ export interface CompactOptions {
   onRows?: ((rows: number) => void) | undefined // told how many rows have been written since the last time
 }
 
+/** What one merge after the other works with. */
+interface Workshop {
+  context: ReaderContext
+  writer: SegmentWriter
+}
+
 export class FolderKeeper {
   readonly path: string
   readonly #files: FileLayer
   readonly #isOwner: boolean
   readonly #headers = new Map<string, SegmentHeader | undefined>() // undefined: damaged
   readonly #damaged = new Set<string>() // files that are left as they are
+  /** Kept until nothing is left to be merged: to touch new memory takes a good part of the time of a merge. */
+  #workshop: Workshop | undefined
+  /** Files for which others stand, until their grace is over. */
+  readonly #superseded: { name: string; sinceMs: number }[] = []
 
   constructor(path: string, { files, isOwner }: KeeperOptions) {
     this.path = path
@@ -134,6 +144,19 @@ export class FolderKeeper {
     return sealed
   }
 
+  /**
+   * Reads the headers that nextMerge() and segmentsBefore() need, so that they are quick. Nothing happens to what is
+   * removed meanwhile.
+   */
+  async learnHeaders(pace: Pace): Promise<void> {
+    const place = headerPlace()
+    const folder = this.#unlessGone(() => this.#files.readdir(this.path))
+    for (const segment of contentsOf(folder ?? []).segments) {
+      this.#unlessGone(() => this.#headerOf(segment, place))
+      if (pace.isDue) await pace.step()
+    }
+  }
+
   /** Neighbours that compact() would merge next. */
   nextMerge({
     all,
@@ -177,7 +200,7 @@ export class FolderKeeper {
   }
 
   /**
-   * Merges the next neighbours, if there are any to be merged.
+   * Merges the next neighbours, if there are any to be merged. To be called until there are none, or it throws.
    *
    * @returns whether there were
    * @throws {KroniclerError} KRONICLER_IO: everything is as it was
@@ -187,11 +210,18 @@ export class FolderKeeper {
     pace: Pace,
     onDamage: (fault: CorruptionError) => void,
   ): Promise<boolean> {
+    await this.learnHeaders(pace)
     const segments = this.nextMerge(options)
-    if (segments === undefined) return false
+    if (segments === undefined) {
+      this.#workshop = undefined
+      return false
+    }
     try {
       await this.#merge(segments, pace, options)
+      // the next merge may begin while readers have their grace
+      await this.#removeSuperseded(pace, this.nextMerge(options) === undefined)
     } catch (error) {
+      this.#workshop = undefined
       if (!(error instanceof CorruptionError)) throw this.#ioError(error, 'merging')
       for (const { name } of segments) {
         if (error.path === join(this.path, name)) this.#damaged.add(name)
@@ -287,7 +317,8 @@ export class FolderKeeper {
         closeQuietly(sources)
       }
     })
-    await this.#supersede(all, pace)
+    this.#supersede(all)
+    await this.#removeSuperseded(pace, true)
   }
 
   async #merge(
@@ -296,9 +327,7 @@ export class FolderKeeper {
     { dense, onRows }: CompactOptions,
   ): Promise<void> {
     const name = segmentFileName(segments[0]!.low, segments.at(-1)!.high)
-    const kernels = loadKernels() // their memory goes when the merge is over
-    await pace.step()
-    const context = new ReaderContext(this.#files, kernels, MERGE_POOL_SIZE_BYTES, undefined)
+    const { context, writer } = (this.#workshop ??= await this.#openWorkshop(pace))
     const inputs: MergeInput[] = []
     await this.#publish(name, async (descriptor) => {
       try {
@@ -307,18 +336,24 @@ export class FolderKeeper {
           context.faults.flush()
           await pace.step()
         }
-        const writer = new SegmentWriter(kernels, this.#files)
-        await pace.step()
         await mergeSegments(inputs, writer, descriptor, pace, { dense, onRows })
       } finally {
         closeQuietly(inputs)
       }
     })
     this.#headers.delete(name)
-    await this.#supersede(
-      segments.filter((segment) => segment.name !== name), // rewritten alone it has taken its own place
-      pace,
-    )
+    // rewritten alone it has taken its own place
+    this.#supersede(segments.filter((segment) => segment.name !== name))
+  }
+
+  async #openWorkshop(pace: Pace): Promise<Workshop> {
+    const kernels = loadKernels() // with a memory of their own, which goes with them
+    await pace.step()
+    const context = new ReaderContext(this.#files, kernels, MERGE_POOL_SIZE_BYTES, undefined)
+    await pace.step()
+    const writer = new SegmentWriter(kernels, this.#files)
+    await pace.step()
+    return { context, writer }
   }
 
   /** Makes a file that appears under its name when it is complete and durable. */
@@ -343,13 +378,22 @@ export class FolderKeeper {
     files.fsyncDirectory(this.path)
   }
 
-  /** Removes files for which another one stands by now. */
-  async #supersede(superseded: readonly IntervalFile[], pace: Pace): Promise<void> {
-    if (superseded.length === 0) return
-    await pace.wait(GRACE_MS)
-    for (const { name } of superseded) {
-      this.#remove(name)
-      this.#headers.delete(name)
+  /** Another file stands for these by now. */
+  #supersede(files: readonly IntervalFile[]): void {
+    const sinceMs = performance.now()
+    for (const { name } of files) this.#superseded.push({ name, sinceMs })
+  }
+
+  /** Removes superseded files whose grace is over. @param all waits for the others */
+  async #removeSuperseded(pace: Pace, all: boolean): Promise<void> {
+    for (let first = this.#superseded[0]; first !== undefined; first = this.#superseded[0]) {
+      const leftMs = first.sinceMs + GRACE_MS - performance.now()
+      if (leftMs > 0 && !all) return
+      if (leftMs > 0) await pace.wait(leftMs)
+      this.#remove(first.name) // takes milliseconds if the file is large
+      this.#headers.delete(first.name)
+      this.#superseded.shift()
+      await pace.step()
     }
   }
 
@@ -375,18 +419,16 @@ export class FolderKeeper {
     return planned
   }
 
-  #headerOf({ name }: IntervalFile): SegmentHeader | undefined {
-    if (!this.#headers.has(name)) this.#headers.set(name, this.#readHeader(name))
+  #headerOf({ name }: IntervalFile, place = headerPlace()): SegmentHeader | undefined {
+    if (!this.#headers.has(name)) this.#headers.set(name, this.#readHeader(name, place()))
     return this.#headers.get(name)
   }
 
-  #readHeader(name: string): SegmentHeader | undefined {
+  #readHeader(name: string, { kernels, pointer }: HeaderPlace): SegmentHeader | undefined {
     const files = this.#files
     const path = join(this.path, name)
-    const kernels = loadFallbackKernels()
     const descriptor = files.open(path, 'r')
     try {
-      const pointer = kernels.allocate(SEGMENT_HEADER_SIZE_BYTES)
       const size = SEGMENT_HEADER_SIZE_BYTES
       const sizeBytes = readAt(files, descriptor, kernels.u8, pointer, size, 0)
       return decodeSegmentHeader({ kernels, pointer, sizeBytes, path, offset: 0 })
@@ -438,6 +480,15 @@ export class FolderKeeper {
     }
   }
 
+  #unlessGone<T>(work: () => T): T | undefined {
+    try {
+      return work()
+    } catch (error) {
+      if (systemCode(error) === 'ENOENT') return undefined
+      throw this.#ioError(error, 'listing')
+    }
+  }
+
   #doing<T>(what: string, work: () => T): T {
     try {
       return work()
@@ -449,6 +500,24 @@ export class FolderKeeper {
   /** Errors of the system become KRONICLER_IO; others, such as the reason of a signal, stay what they are. */
   #ioError(error: unknown, what: string): unknown {
     return !isIoError(error) ? error : toIoError(error, `${what} in ${this.path}`)
+  }
+}
+
+/** Where a header is read to. */
+interface HeaderPlace {
+  kernels: Kernels
+  pointer: number
+}
+
+/** One for many headers, made for the first that is read. */
+function headerPlace(): () => HeaderPlace {
+  let place: HeaderPlace | undefined
+  return () => {
+    if (place === undefined) {
+      const kernels = loadFallbackKernels()
+      place = { kernels, pointer: kernels.allocate(SEGMENT_HEADER_SIZE_BYTES) }
+    }
+    return place
   }
 }
 

@@ -87,7 +87,8 @@ export class MergeInput implements GroupRows {
     }
     this.place = undefined
     if (++this.#chunk < this.#chunkEnd) {
-      this.headUs = this.#pages.directory.minStartsUs[this.#chunk]!
+      const { minStartsUs, pages } = this.#pages.directory
+      this.headUs = minStartsUs[pages[this.#chunk]!]!
       return true
     }
     if (this.#own !== undefined) this.#context.arena.give(this.#own.area)
@@ -109,6 +110,7 @@ export class MergeInput implements GroupRows {
   #enterGroup(): void {
     const pages = this.#pages
     const { chunkCount, functionIds, maxStartsUs, minStartsUs, rowCounts } = pages.directory
+    const pageOf = pages.directory.pages
     const first = this.#chunkEnd
     if (first === chunkCount) {
       this.functionId = -1
@@ -122,8 +124,8 @@ export class MergeInput implements GroupRows {
     do this.rowCount += rowCounts[end++]!
     while (functionIds[end] === this.functionId && pages.weightOf(end) === this.weight)
     this.#chunkEnd = end
-    this.headUs = minStartsUs[first]!
-    this.lastUs = maxStartsUs[end - 1]!
+    this.headUs = minStartsUs[pageOf[first]!]!
+    this.lastUs = maxStartsUs[pageOf[end - 1]!]!
   }
 
   #startOf(row: number): number {

@@ -16,6 +16,7 @@ import {
   decodeErrorPage,
   decodeGaps,
   decodeStartPage,
+  MAX_CHUNK_ROWS,
   type ChunkShape,
 } from '../format/pages.ts'
 import type { Extents, SegmentDirectory } from '../format/segment-directory.ts'
@@ -44,6 +45,7 @@ export class SegmentPages {
   readonly #path: string
   readonly #descriptor: number
   readonly #regions: readonly [ExtentWindow, ExtentWindow, ExtentWindow, ExtentWindow | undefined]
+  #exact: Float64Array | undefined // durations of a page with details
 
   /**
    * @param interval of the file's name
@@ -177,7 +179,9 @@ export class SegmentPages {
     }
     const { kernels, pfor } = this.#context
     const bytes = region.read(page, details.pageOffsets[page]!, details.pageSizes[page]!)
-    const exact = kernels.f64.slice(durationsNs / 8, durationsNs / 8 + rowCount)
+    // a copy, as the kernels' memory may grow
+    const exact = (this.#exact ??= new Float64Array(MAX_CHUNK_ROWS)).subarray(0, rowCount)
+    exact.set(kernels.f64.subarray(durationsNs / 8, durationsNs / 8 + rowCount))
     const sumNs = details.childrenSumsHigh[page]! * WORD + details.childrenSumsLow[page]!
     // scratch of its own: gaps of a page that chunks share are needed later
     const { childrenNs, contexts } = decodeDetailsPage(bytes, exact, sumNs, this.#context.gaps)
@@ -198,10 +202,10 @@ export class SegmentPages {
     return {
       rowCount: directory.pageRowCounts[page]!,
       codec: directory.codecs[page]!,
-      minStartUs: directory.minStartsUs[chunk]!,
-      maxStartUs: directory.maxStartsUs[chunk]!,
-      minDurationNs: directory.minDurationsNs[chunk]!,
-      maxDurationNs: directory.maxDurationsNs[chunk]!,
+      minStartUs: directory.minStartsUs[page]!,
+      maxStartUs: directory.maxStartsUs[page]!,
+      minDurationNs: directory.minDurationsNs[page]!,
+      maxDurationNs: directory.maxDurationsNs[page]!,
       errorCount: directory.pageErrorCounts[page]!,
     }
   }

@@ -44,7 +44,7 @@ import {
   decodeDetailsPage,
   openAttributes,
 } from '../format/details-page.ts'
-import type { Extents, SegmentDirectory } from '../format/segment-directory.ts'
+import { ofChunks, type Extents, type SegmentDirectory } from '../format/segment-directory.ts'
 import type { SegmentHeader } from '../format/segment-header.ts'
 import type { OpenFile } from './open-files.ts'
 import { openSegment } from './open-segment.ts'
@@ -134,10 +134,10 @@ export class SegmentReader implements ChunkSource {
       this.chunkCount = directory.chunkCount
       this.functionIds = directory.functionIds
       this.rowCounts = directory.rowCounts
-      this.minStartsUs = directory.minStartsUs
-      this.maxStartsUs = directory.maxStartsUs
-      this.minDurationsNs = directory.minDurationsNs
-      this.maxDurationsNs = directory.maxDurationsNs
+      this.minStartsUs = ofChunks(directory.pages, directory.minStartsUs)
+      this.maxStartsUs = ofChunks(directory.pages, directory.maxStartsUs)
+      this.minDurationsNs = ofChunks(directory.pages, directory.minDurationsNs)
+      this.maxDurationsNs = ofChunks(directory.pages, directory.maxDurationsNs)
       this.errorCounts = directory.errorCounts
       this.weights = directory.details?.weights ?? onesOf(this.chunkCount)
       const detailsSizes = directory.details?.pageSizes

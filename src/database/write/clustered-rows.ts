@@ -50,6 +50,7 @@ export class ClusteredRows implements GroupRows {
   readonly #map = new Map<number, number>() // the same for the ids beyond the table
   readonly #positions: number // u32[MAX_FRAME_ROWS] there: where the rows of a frame went
 
+  readonly #details: ArrivedDetails
   #views: ClusteredColumns | undefined
 
   rowCount = 0
@@ -70,6 +71,7 @@ export class ClusteredRows implements GroupRows {
     this.#errors = new Scratch(kernels)
     this.#table = kernels.allocate(4 * TABLE_IDS)
     this.#positions = kernels.allocate(4 * MAX_FRAME_ROWS)
+    this.#details = new ArrivedDetails(kernels)
   }
 
   /**
@@ -97,7 +99,8 @@ export class ClusteredRows implements GroupRows {
       progress.tick()
     })
     this.#place()
-    this.details = hasDetails ? new ArrivedDetails(this.#kernels, this.rowCount) : undefined
+    if (hasDetails) this.#details.begin(this.rowCount)
+    this.details = hasDetails ? this.#details : undefined
     this.#views = undefined
     this.startsUs = this.#starts.reserve(8 * this.rowCount)
     this.durationsNs = this.#durations.reserve(8 * this.rowCount)

@@ -74,6 +74,7 @@ export class PageRows {
   #detailed = 0 // rows whose contexts and time in children are set; the others have the defaults
   readonly #texts: Scratch
   #textsPointer = 0
+  #durationsCopy: Float64Array | undefined // [MAX_CHUNK_ROWS]
 
   constructor(kernels: Kernels) {
     this.#kernels = kernels
@@ -105,6 +106,13 @@ export class PageRows {
   durations(): Float64Array {
     const first = this.durationsNs / 8
     return this.#kernels.f64.subarray(first, first + this.count)
+  }
+
+  /** The same where they stay when the kernels' memory grows, until the next copy is asked for. */
+  copyDurations(): Float64Array {
+    const copy = (this.#durationsCopy ??= new Float64Array(MAX_CHUNK_ROWS))
+    copy.set(this.durations())
+    return copy.subarray(0, this.count)
   }
 
   errors(): Uint16Array {

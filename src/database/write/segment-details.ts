@@ -32,7 +32,7 @@ export function writeDetails(
   const page = {
     contexts: rows.contexts.subarray(0, rows.count),
     childrenNs: rows.childrenNs.subarray(0, rows.count),
-    durationsNs: rows.durations().slice(), // the page may make the kernels' memory grow
+    durationsNs: rows.copyDurations(), // the page may make the kernels' memory grow
     attributes,
   }
   const to = output.reserve(DETAILS, detailsPageBound(page))

@@ -23,6 +23,8 @@ const REGION_COUNT = 5
 /** A run is written when it has so many bytes: a scan of one column reads little of the others. */
 const RUN_SIZE_BYTES = 1 << 20
 const FIRST_BUFFER_SIZE_BYTES = 1 << 16
+/** In one go: a system that is short of memory takes its time for each page. */
+const WRITE_SIZE_BYTES = 1 << 18
 
 export class SegmentOutput {
   readonly #kernels: Kernels
@@ -71,8 +73,7 @@ export class SegmentOutput {
     const buffer = this.#regions[region]!
     const sizeBytes = buffer.endPage(end)
     if (buffer.closedSizeBytes >= RUN_SIZE_BYTES) {
-      this.#writeRun(region)
-      progress.tick()
+      this.#writeRun(region, progress)
     }
     return sizeBytes
   }
@@ -86,8 +87,7 @@ export class SegmentOutput {
   endRegions(progress: Progress): void {
     for (let region = 0; region < REGION_COUNT; region++) {
       this.#regions[region]!.endExtent()
-      if (this.#regions[region]!.closedSizeBytes > 0) this.#writeRun(region)
-      progress.tick()
+      if (this.#regions[region]!.closedSizeBytes > 0) this.#writeRun(region, progress)
     }
     // pages without a byte, as of errors that there are none of
     this.#regions.forEach(({ extents, writtenExtents }, region) => {
@@ -109,9 +109,14 @@ export class SegmentOutput {
     return { offset, sizeBytes: size }
   }
 
-  #writeRun(region: number): void {
+  #writeRun(region: number, progress: Progress): void {
     const buffer = this.#regions[region]!
-    this.#write(buffer.pointer, buffer.closedSizeBytes)
+    const { closedSizeBytes } = buffer
+    for (let done = 0; done < closedSizeBytes; done += WRITE_SIZE_BYTES) {
+      const sizeBytes = Math.min(WRITE_SIZE_BYTES, closedSizeBytes - done)
+      this.#write(buffer.pointer + done, sizeBytes)
+      progress.tick()
+    }
     this.#runs.push({ region, extentCount: buffer.takeRun() })
   }
 

@@ -226,3 +226,78 @@ test('a damaged segment stays as it is, and so does what would be merged with it
   ])
   expect(rows.length).toBeGreaterThan(0)
 })
+
+/** Puts the files into another file system. */
+function filesOf<Files extends MemoryFiles>(memory: MemoryFiles, into: Files): Files {
+  for (const [name, inode] of memory.names) into.names.set(name, inode)
+  for (const folder of memory.folders) into.folders.add(folder)
+  return into
+}
+
+/** A file system that takes longer than a turn to open a file or remove one; `events` tells what happened, turns included. */
+class SlowFiles extends MemoryFiles {
+  readonly events: string[] = []
+
+  override open(path: string, flags: 'r' | 'r+' | 'wx+'): number {
+    this.#take('open')
+    return super.open(path, flags)
+  }
+
+  override unlink(path: string): void {
+    this.#take('unlink')
+    super.unlink(path)
+  }
+
+  #take(event: string): void {
+    this.events.push(event)
+    const start = performance.now()
+    while (performance.now() - start < 2.5);
+  }
+}
+
+test('what takes long for each of many files is done file by file, and others have their turn in between', async () => {
+  const { path, memory } = await leftBehind(8)
+  const slow = filesOf(memory, new SlowFiles())
+  const turns = new QuickPace({ onTurn: () => slow.events.push('turn') })
+  const keeper = new FolderKeeper(path, { files: slow, isOwner: true })
+
+  await keeper.learnHeaders(turns)
+  expect(slow.events.filter((event) => event === 'open')).toHaveLength(6)
+  expectTurns(slow.events, 'open')
+
+  slow.events.length = 0
+  while (await keeper.compact(EVERYTHING, turns, refuse));
+  expect(slow.events.filter((event) => event === 'unlink').length).toBeGreaterThanOrEqual(6)
+  expectTurns(slow.events, 'unlink')
+})
+
+function expectTurns(events: readonly string[], event: string): void {
+  const doubled = events.findIndex((one, i) => one === event && events[i + 1] === event)
+  expect(doubled, `two of ${event} in a row: ${events.join(' ')}`).toBe(-1)
+}
+
+test('the next merge does not wait until readers have left what the one before has superseded', async () => {
+  const { memory, path, rows } = await leftBehind(10)
+  const events: string[] = []
+  class WatchedFiles extends MemoryFiles {
+    override rename(from: string, to: string): void {
+      events.push('merged')
+      super.rename(from, to)
+    }
+  }
+  class WatchedPace extends Pace {
+    override wait(): Promise<void> {
+      events.push('wait')
+      return Promise.resolve()
+    }
+  }
+  const files = filesOf(memory, new WatchedFiles())
+  const keeper = new FolderKeeper(path, { files, isOwner: true })
+  while (await keeper.compact({ ...EVERYTHING, most: 3 }, new WatchedPace(), refuse));
+  const merges = events.filter((event) => event === 'merged').length
+  expect(merges).toBeGreaterThan(1)
+  expect(events.slice(0, merges)).not.toContain('wait')
+  expect(events).toContain('wait')
+  expect(files.list(path).filter((name) => name.startsWith('seg.'))).toHaveLength(1)
+  expect(sortRows(storedRows(files, path))).toEqual(sortRows([...rows]))
+})
