@@ -6,7 +6,7 @@
 import { bucketMidpointNs } from '../metrics/histogram.ts'
 import { mergeSums, sparseQuantile } from '../metrics/merge-sums.ts'
 import type { CallSums } from '../metrics/slab-mirror.ts'
-import type { Batch, FunctionDifference } from './output.ts'
+import type { FunctionDifference } from './output.ts'
 import { decodeHistogram, encodeHistogram } from './sparse-histogram.ts'
 
 const NS = 1e9
@@ -25,45 +25,38 @@ export interface StoredSums {
 export interface StoredTotals extends StoredSums {
   base_calls: number // that the table had before it was ours: nothing but their count and time is known
   base_time: number // seconds
-  first_seen: number | null // since the epoch
 }
 
 /** A row of `metrics_by_minute`; the key is not in it. */
 export interface MinuteRow extends StoredSums {
   histogram: Uint8Array
-  total_time: number // seconds
+  min: number
+  max: number
 }
 
-/** A row of `metrics`; durations in seconds but for `time_ns`. */
+/** A row of `metrics`, without the times of batches and what SQL makes of the rest; durations in seconds but for `time_ns`. */
 export interface TotalsRow extends StoredTotals {
   histogram: Uint8Array
-  average_time: number
   standard_deviation: number | null // null below two calls
   p50: number | null
   p90: number | null
   p95: number | null
   p99: number | null
-  total_time: number
-  last_seen: number
 }
 
 export function mergeTotals(
   stored: StoredTotals | undefined,
   difference: FunctionDifference,
-  { fromMs, toMs }: Batch,
 ): TotalsRow {
-  const { base_calls = 0, base_time = 0, first_seen = null } = stored ?? {}
+  const { base_calls = 0, base_time = 0 } = stored ?? {}
   const sums = mergeSums(sumsOf(stored, base_calls), difference)
   const minNs = Math.min(wholeNs(stored?.min ?? Infinity), difference.minNs)
   const maxNs = Math.max(wholeNs(stored?.max ?? 0), difference.maxNs)
   const quantile = (q: number): number | null =>
     sums.counts.length === 0 ? null : sparseQuantile(sums, q, minNs, maxNs) / NS
-  const calls = base_calls + sums.calls
-  const totalTime = base_time + sums.sumNs / NS
   return {
-    calls,
+    calls: base_calls + sums.calls,
     errors: sums.errors,
-    average_time: totalTime / calls,
     min: minNs / NS,
     max: maxNs / NS,
     standard_deviation:
@@ -72,9 +65,6 @@ export function mergeTotals(
     p90: quantile(0.9),
     p95: quantile(0.95),
     p99: quantile(0.99),
-    total_time: totalTime,
-    first_seen: Math.min(first_seen ?? Infinity, fromMs),
-    last_seen: toMs,
     base_calls,
     base_time,
     time_ns: sums.sumNs,
@@ -83,18 +73,31 @@ export function mergeTotals(
   }
 }
 
-export function mergeMinute(
-  stored: StoredSums | undefined,
-  difference: FunctionDifference,
-): MinuteRow {
-  const sums = mergeSums(sumsOf(stored, 0), difference)
+/** The minute's row with the difference's calls. */
+export function addToMinute(row: MinuteRow | undefined, difference: FunctionDifference): MinuteRow {
   const { minNs, maxNs } = extremesOf(difference)
+  return minuteRow(row, difference, minNs / NS, maxNs / NS)
+}
+
+/** Both parts of a minute. */
+export function mergeMinutes(stored: StoredSums, row: MinuteRow): MinuteRow {
+  const sums = sumsOf(row, 0)
+  const kept = { ...sums, buckets: Array.from(sums.buckets), counts: Array.from(sums.counts) }
+  return minuteRow(stored, kept, row.min, row.max)
+}
+
+function minuteRow(
+  stored: StoredSums | undefined,
+  added: CallSums,
+  min: number,
+  max: number,
+): MinuteRow {
+  const sums = mergeSums(sumsOf(stored, 0), added)
   return {
     calls: sums.calls,
     errors: sums.errors,
-    total_time: sums.sumNs / NS,
-    min: Math.min(stored?.min ?? Infinity, minNs / NS),
-    max: Math.max(stored?.max ?? 0, maxNs / NS),
+    min: Math.min(stored?.min ?? Infinity, min),
+    max: Math.max(stored?.max ?? 0, max),
     time_ns: sums.sumNs,
     squared_deviations: sums.squaredDeviations,
     histogram: encodeHistogram(sums),

@@ -8,7 +8,10 @@ import { requirePackage } from '../require-package.ts'
 import type { PostgresOutput } from '../../types.ts'
 
 export interface PostgresConnection {
-  query(sql: string, values?: readonly unknown[]): Promise<{ rows: unknown[] }>
+  query(
+    sql: string,
+    values?: readonly unknown[],
+  ): Promise<{ rows: unknown[]; rowCount: number | null }>
   end(): Promise<void>
 }
 

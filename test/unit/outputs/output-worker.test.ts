@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -7,7 +8,7 @@ import { sqliteOutput } from '../../../src/internal/output-options.ts'
 import type { Cutter } from '../../../src/outputs/cutter.ts'
 import { OutputWorker } from '../../../src/outputs/output-worker.ts'
 import { outputKey } from '../../../src/outputs/output-key.ts'
-import type { Batch, OutputStore } from '../../../src/outputs/output.ts'
+import type { Batch, Minute, OutputStore } from '../../../src/outputs/output.ts'
 import { appendBatch, spoolPath, spoolPaths } from '../../../src/outputs/spool.ts'
 import { batchOf, differenceOf, durationsOf } from '../../contract/output.ts'
 import { temporaryDirectory } from '../../support/temporary-directory.ts'
@@ -29,7 +30,8 @@ function setUp() {
     writer,
   })
   const saved: string[] = []
-  const store = new SlowStore(saved)
+  const minutes: string[] = []
+  const store = new SlowStore(saved, minutes)
   let sequence = 0
   const cutter = {
     cut: (_owner: unknown, _options: unknown, take: (cut: Batch) => void) => {
@@ -59,24 +61,35 @@ function setUp() {
       appendBatch(nodeFiles, spoolPath(directory, dead), dead, batch(writer, n))
     }
   }
-  return { worker, saved, leave, left: () => spoolPaths(nodeFiles, directory) }
+  return { worker, saved, minutes, leave, left: () => spoolPaths(nodeFiles, directory) }
 }
 
 /** Fails if it is asked for something while it still does something else, as a connection in a transaction would. */
 class SlowStore implements OutputStore {
   readonly #saved: string[]
+  readonly #minutes: string[]
   #busy = false
 
-  constructor(saved: string[]) {
+  constructor(saved: string[], minutes: string[]) {
     this.#saved = saved
+    this.#minutes = minutes
   }
 
   async save({ writer, sequence }: Batch): Promise<void> {
+    await this.#beBusy()
+    this.#saved.push(`${writer} ${sequence}`)
+  }
+
+  async saveMinute({ writer, sequence }: Minute): Promise<void> {
+    await this.#beBusy()
+    this.#minutes.push(`${writer} ${sequence}`)
+  }
+
+  async #beBusy(): Promise<void> {
     if (this.#busy) throw new Error('a transaction within a transaction')
     this.#busy = true
     await sleep(5)
     this.#busy = false
-    this.#saved.push(`${writer} ${sequence}`)
   }
 
   async expire(): Promise<void> {
@@ -89,7 +102,7 @@ class SlowStore implements OutputStore {
 }
 
 test('what others have left is sent from the start on, and flush waits for the end of it; one batch at a time', async () => {
-  const { worker, saved, leave, left } = setUp()
+  const { worker, saved, minutes, leave, left } = setUp()
   leave('a', 4)
   leave('b', 3)
   worker.start()
@@ -102,4 +115,5 @@ test('what others have left is sent from the start on, and flush waits for the e
   expect(left()).toEqual([])
   expect(await worker.close()).toBe(true)
   expect(saved.at(-1)).toBe('own 2')
+  expect(minutes).toEqual(saved)
 })
