@@ -4,10 +4,9 @@
  * nanoseconds here; people read seconds.
  */
 import { bucketMidpointNs } from '../metrics/histogram.ts'
-import { mergeSums, sparseQuantile } from '../metrics/merge-sums.ts'
-import type { CallSums } from '../metrics/slab-mirror.ts'
+import { mergeMoments, sparseQuantiles, type Counts, type Moments } from '../metrics/merge-sums.ts'
 import type { FunctionDifference } from './output.ts'
-import { decodeHistogram, encodeHistogram } from './sparse-histogram.ts'
+import { encodeHistogram, mergeHistogram } from './sparse-histogram.ts'
 
 const NS = 1e9
 
@@ -44,16 +43,21 @@ export interface TotalsRow extends StoredTotals {
   p99: number | null
 }
 
+const QUANTILES = [0.5, 0.9, 0.95, 0.99]
+
+/** @param stored is not to be used any more: its bytes may be the row's */
 export function mergeTotals(
   stored: StoredTotals | undefined,
   difference: FunctionDifference,
 ): TotalsRow {
-  const { base_calls = 0, base_time = 0 } = stored ?? {}
-  const sums = mergeSums(sumsOf(stored, base_calls), difference)
+  const { base_calls = 0, base_time = 0, histogram = null } = stored ?? {}
+  const sums = mergeMoments(momentsOf(stored, base_calls), difference)
   const minNs = Math.min(wholeNs(stored?.min ?? Infinity), difference.minNs)
   const maxNs = Math.max(wholeNs(stored?.max ?? 0), difference.maxNs)
-  const quantile = (q: number): number | null =>
-    sums.counts.length === 0 ? null : sparseQuantile(sums, q, minNs, maxNs) / NS
+  const counts = mergeHistogram(histogram, difference)
+  const { entries } = counts
+  const [p50, p90, p95, p99] =
+    entries === 0 ? [] : sparseQuantiles(counts, entries, QUANTILES, minNs, maxNs)
   return {
     calls: base_calls + sums.calls,
     errors: sums.errors,
@@ -61,38 +65,47 @@ export function mergeTotals(
     max: maxNs / NS,
     standard_deviation:
       sums.calls < 2 ? null : Math.sqrt(sums.squaredDeviations / (sums.calls - 1)) / NS,
-    p50: quantile(0.5),
-    p90: quantile(0.9),
-    p95: quantile(0.95),
-    p99: quantile(0.99),
+    p50: seconds(p50),
+    p90: seconds(p90),
+    p95: seconds(p95),
+    p99: seconds(p99),
     base_calls,
     base_time,
     time_ns: sums.sumNs,
     squared_deviations: sums.squaredDeviations,
-    histogram: encodeHistogram(sums),
+    histogram: encodeHistogram(counts, entries, histogram),
   }
 }
 
-/** The minute's row with the difference's calls. */
+/**
+ * The minute's row with the difference's calls.
+ *
+ * @param row is not to be used any more: its bytes may be those of the new one
+ */
 export function addToMinute(row: MinuteRow | undefined, difference: FunctionDifference): MinuteRow {
   const { minNs, maxNs } = extremesOf(difference)
-  return minuteRow(row, difference, minNs / NS, maxNs / NS)
+  return minuteRow(row, difference, difference, minNs / NS, maxNs / NS)
 }
 
 /** Both parts of a minute. */
 export function mergeMinutes(stored: StoredSums, row: MinuteRow): MinuteRow {
-  const sums = sumsOf(row, 0)
-  const kept = { ...sums, buckets: Array.from(sums.buckets), counts: Array.from(sums.counts) }
-  return minuteRow(stored, kept, row.min, row.max)
+  const { buckets, counts, entries } = mergeHistogram(row.histogram, NO_COUNTS)
+  const added = { buckets: buckets.slice(0, entries), counts: counts.slice(0, entries) }
+  return minuteRow(stored, momentsOf(row, 0), added, row.min, row.max)
 }
+
+const NO_COUNTS: Counts = { buckets: [], counts: [] }
 
 function minuteRow(
   stored: StoredSums | undefined,
-  added: CallSums,
+  moments: Moments,
+  added: Counts,
   min: number,
   max: number,
 ): MinuteRow {
-  const sums = mergeSums(sumsOf(stored, 0), added)
+  const sums = mergeMoments(momentsOf(stored, 0), moments)
+  const histogram = stored?.histogram ?? null
+  const counts = mergeHistogram(histogram, added)
   return {
     calls: sums.calls,
     errors: sums.errors,
@@ -100,7 +113,7 @@ function minuteRow(
     max: Math.max(stored?.max ?? 0, max),
     time_ns: sums.sumNs,
     squared_deviations: sums.squaredDeviations,
-    histogram: encodeHistogram(sums),
+    histogram: encodeHistogram(counts, counts.entries, histogram),
   }
 }
 
@@ -118,17 +131,17 @@ function extremesOf(difference: FunctionDifference): { minNs: number; maxNs: num
   }
 }
 
-function sumsOf(stored: StoredSums | undefined, baseCalls: number): CallSums {
-  if (stored === undefined) {
-    return { calls: 0, errors: 0, sumNs: 0, squaredDeviations: 0, buckets: [], counts: [] }
-  }
+function momentsOf(stored: StoredSums | undefined, baseCalls: number): Moments {
   return {
-    calls: stored.calls - baseCalls,
-    errors: stored.errors,
-    sumNs: stored.time_ns,
-    squaredDeviations: stored.squared_deviations,
-    ...decodeHistogram(stored.histogram),
+    calls: stored === undefined ? 0 : stored.calls - baseCalls,
+    errors: stored?.errors ?? 0,
+    sumNs: stored?.time_ns ?? 0,
+    squaredDeviations: stored?.squared_deviations ?? 0,
   }
+}
+
+function seconds(ns: number | undefined): number | null {
+  return ns === undefined ? null : ns / NS
 }
 
 /** Durations are whole nanoseconds, whatever seconds have made of them. */
