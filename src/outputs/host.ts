@@ -47,6 +47,7 @@ export class OutputsHost {
   readonly #custom: CustomOutputRunner[]
   readonly #order: readonly Output[]
   readonly #health: OutputHealth[]
+  readonly #toldMs: number[] = [] // when each was told
   readonly #answers = new Map<number, (done: boolean) => void>()
   #worker: Worker | undefined
   #lastRequest = 0
@@ -76,11 +77,13 @@ export class OutputsHost {
 
   /** Of all outputs, in the order in which they were configured. */
   get health(): OutputHealth[] {
-    const databases = this.#health.values()
-    const custom = this.#custom.values()
-    return this.#order.map((output) =>
-      isDescriptor(output) ? { ...databases.next().value! } : { ...custom.next().value!.health },
-    )
+    const nowMs = Date.now()
+    const databases = this.#health.map((health, i) => ({
+      ...health,
+      lagMs: health.waiting === 0 ? 0 : health.lagMs + nowMs - this.#toldMs[i]!,
+    }))
+    const custom = this.#custom.map(({ health }) => ({ ...health }))
+    return this.#order.map((output) => (isDescriptor(output) ? databases : custom).shift()!)
   }
 
   /** @returns false if something could not be saved, or not in time; never rejects */
@@ -179,6 +182,7 @@ export class OutputsHost {
     if ('id' in message) this.#answers.get(message.id)?.(message.done)
     else if ('health' in message) {
       this.#health[message.output] = message.health
+      this.#toldMs[message.output] = Date.now()
       if (message.health.state === 'ok') this.#restartMs = FIRST_RESTART_MS
     } else this.#report(message.code as ErrorCode, message.message)
   }

@@ -57,10 +57,11 @@ export interface OutputWorkerTools {
 const MOST_MINUTE_FUNCTIONS = 10_000
 const MOST_MINUTE_BYTES = 16 * 2 ** 20
 
-/** A batch that waits: on the disk, and in memory if it is the only one or the disk would not take it. */
+/** A batch that waits: on the disk, and in memory if it is the next one or the disk would not take it. */
 interface Waiting {
   place: FramePlace | undefined
   batch: Batch | undefined
+  fromMs: number
   isOld: boolean // of an earlier thread: its minute may have been saved already
 }
 
@@ -171,7 +172,7 @@ export class OutputWorker {
     const { cutter } = this.#tools
     try {
       cutter.cut(this.#setup.owner, { timeoutMs: LOCK_TIMEOUT_MS, isLast: false }, (batch) => {
-        const waiting: Waiting = { place: undefined, batch, isOld: false }
+        const waiting: Waiting = { place: undefined, batch, fromMs: batch.fromMs, isOld: false }
         this.#waiting.push(waiting)
         const place = appendBatch(this.#tools.files, this.#path, this.#setup.owner, batch)
         waiting.place = place
@@ -282,7 +283,9 @@ export class OutputWorker {
   #resume(): void {
     try {
       const { frames } = readSpool(this.#tools.files, this.#path)
-      for (const place of frames) this.#waiting.push({ place, batch: undefined, isOld: true })
+      for (const place of frames) {
+        this.#waiting.push({ place, batch: undefined, fromMs: place.fromMs, isOld: true })
+      }
       this.#spoolEnd = this.#tools.files.stat(this.#path).sizeBytes
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') this.#report(error)
@@ -392,7 +395,12 @@ export class OutputWorker {
   /** What is in the totals waits for the end of its minute only, and is not told of. */
   #count(): void {
     const unsent = this.#waiting.slice(this.#inTotals)
-    this.#tell({ waiting: unsent.length, spooledBytes: bytesOf(unsent) })
+    const [first] = unsent
+    this.#tell({
+      waiting: unsent.length,
+      spooledBytes: bytesOf(unsent),
+      lagMs: first === undefined ? 0 : Date.now() - first.fromMs,
+    })
   }
 
   #tell(change: Partial<OutputHealth>): void {

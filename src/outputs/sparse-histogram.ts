@@ -18,6 +18,8 @@ import type { Counts } from '../metrics/merge-sums.ts'
 const HEADER_BYTES = 1
 const BUCKET_BYTES = 2
 const BYTE = 256
+/** Of counts that are 32-bit integers, whatever the sign. */
+const MOST_WHOLE_BYTES = 3
 /** Behind all that two bytes can name. */
 const NO_BUCKET = 0x1_00_00
 
@@ -56,8 +58,9 @@ export function mergeHistogram(
     if (left === NO_BUCKET && right === NO_BUCKET) break
     let count = 0
     if (left <= right) {
-      const next = at + entryBytes
-      for (at += BUCKET_BYTES; at < next; at++) count = count * BYTE + bytes![at]!
+      count = bytes![at + BUCKET_BYTES]!
+      for (let i = 1; i < width; i++) count = count * BYTE + bytes![at + BUCKET_BYTES + i]!
+      at += entryBytes
     }
     if (right <= left) count += addedCounts[added++]!
     buckets[entries] = left < right ? left : right
@@ -73,25 +76,28 @@ export function encodeHistogram(
   entries = buckets.length,
   into?: Uint8Array | null,
 ): Uint8Array {
-  if (entries === 0) return new Uint8Array()
   const width = widthOf(counts, entries)
-  const sizeBytes = HEADER_BYTES + entries * (BUCKET_BYTES + width)
-  const bytes = into?.length === sizeBytes ? into : new Uint8Array(sizeBytes)
+  const sizeBytes = entries === 0 ? 0 : HEADER_BYTES + entries * (BUCKET_BYTES + width)
+  // from a pool: memory of its own takes longer than all the rest
+  const bytes = into?.length === sizeBytes ? into : Buffer.allocUnsafe(sizeBytes)
+  if (entries === 0) return bytes
   bytes[0] = width
   let at = HEADER_BYTES
   for (let i = 0; i < entries; i++) {
     const bucket = buckets[i]!
-    bytes[at] = bucket >>> 8
-    bytes[at + 1] = bucket
-    at += BUCKET_BYTES + width
-    let rest = counts[i]!
-    let place = at - 1
-    for (; rest >= BYTE; place--) {
-      bytes[place] = rest % BYTE
-      rest = Math.floor(rest / BYTE)
+    bytes[at++] = bucket >>> 8
+    bytes[at++] = bucket & 0xff
+    if (width <= MOST_WHOLE_BYTES) {
+      const count = counts[i]! | 0
+      for (let bits = (width - 1) * 8; bits >= 0; bits -= 8) bytes[at++] = (count >> bits) & 0xff
+      continue
     }
-    bytes[place--] = rest
-    for (; place >= at - width; place--) bytes[place] = 0
+    let rest = counts[i]!
+    for (let shift = BYTE ** (width - 1); shift >= 1; shift /= BYTE) {
+      const digit = Math.floor(rest / shift)
+      bytes[at++] = digit
+      rest -= digit * shift
+    }
   }
   return bytes
 }

@@ -92,7 +92,7 @@ ${QUANTILE_FUNCTION};`)
   const rows = [...bucketRows()]
   await connection.query(
     'INSERT INTO metrics_buckets SELECT * FROM unnest($1::int[], $2::float8[], $3::float8[])',
-    [0, 1, 2].map((column) => rows.map((row) => row[column])),
+    [0, 1, 2].map((column) => `{${rows.map((row) => row[column]).join(',')}}`),
   )
 }
 

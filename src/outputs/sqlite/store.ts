@@ -261,7 +261,7 @@ function minuteValues(row: MinuteRow): SqliteValue[] {
 /** Some drivers have bytes as a bare ArrayBuffer. */
 function withBytes<Row extends StoredSums>(row: Row): Row {
   const bytes: unknown = row.histogram
-  return bytes instanceof ArrayBuffer ? { ...row, histogram: new Uint8Array(bytes) } : row
+  return bytes instanceof ArrayBuffer ? { ...row, histogram: Buffer.from(bytes) } : row
 }
 
 /** In UTC, as datetime('now', 'subsec') has it. */
