@@ -71,7 +71,7 @@ export class OutputWorker {
   readonly #path: string
   readonly #waiting: Waiting[] = [] // batches whose minute is not saved; the first of them may be in the totals already
   #inTotals = 0 // so many: their calls are in `#minute`
-  #spoolEnd = 0 // of what is known of the file
+  #spoolEnd = 0 // of the file, while nobody else has added to it
   #minute: MinuteSums | undefined
   #isMinuteWanted = false // without waiting for its end
   #isMinuteTried = false // what was sent once is sent again as it was
@@ -174,9 +174,11 @@ export class OutputWorker {
       cutter.cut(this.#setup.owner, { timeoutMs: LOCK_TIMEOUT_MS, isLast: false }, (batch) => {
         const waiting: Waiting = { place: undefined, batch, fromMs: batch.fromMs, isOld: false }
         this.#waiting.push(waiting)
+        const sizeBytes = this.#spoolSize()
         const place = appendBatch(this.#tools.files, this.#path, this.#setup.owner, batch)
         waiting.place = place
-        this.#spoolEnd = place.position + place.sizeBytes
+        const isOwn = sizeBytes === 0 || sizeBytes === this.#spoolEnd
+        if (isOwn) this.#spoolEnd = place.position + place.sizeBytes
         if (this.#waiting.length > this.#inTotals + 1) waiting.batch = undefined
       })
     } catch (error) {
@@ -271,12 +273,18 @@ export class OutputWorker {
   #emptySpool(): void {
     const { cutter, files } = this.#tools
     cutter.exclusively(LOCK_TIMEOUT_MS, () => {
-      try {
-        if (files.stat(this.#path).sizeBytes <= this.#spoolEnd) removeSpool(files, this.#path)
-      } catch (error) {
-        if (systemCode(error) !== 'ENOENT') throw error
-      }
+      if (this.#spoolSize() === this.#spoolEnd) removeSpool(files, this.#path)
     })
+  }
+
+  /** 0: there is none. */
+  #spoolSize(): number {
+    try {
+      return this.#tools.files.stat(this.#path).sizeBytes
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      return 0
+    }
   }
 
   /** What a thread of this process has left that died. */
@@ -286,7 +294,7 @@ export class OutputWorker {
       for (const place of frames) {
         this.#waiting.push({ place, batch: undefined, fromMs: place.fromMs, isOld: true })
       }
-      this.#spoolEnd = this.#tools.files.stat(this.#path).sizeBytes
+      this.#spoolEnd = this.#spoolSize()
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') this.#report(error)
     }

@@ -11,6 +11,7 @@ import type { OutputHealth } from '../types.ts'
 import { Cutter, type OutputMemory } from './cutter.ts'
 import { openStore } from './open-store.ts'
 import { OutputWorker, type OutputWorkerSetup } from './output-worker.ts'
+import { lowerThreadPriority } from './thread-priority.ts'
 
 export interface OutputSetup extends OutputWorkerSetup {
   memory: OutputMemory
@@ -62,4 +63,5 @@ async function answer(id: number, request: OutputsRequest['request']): Promise<v
   if (request === 'close') parentPort!.close() // nothing keeps the thread any more
 }
 
+lowerThreadPriority()
 for (const worker of workers) worker.start()

@@ -85,7 +85,7 @@ async function connectByPostgres(
 ): Promise<PostgresConnection> {
   let isBroken = false
   const sql = postgres(url, {
-    ...(ssl === undefined ? {} : { ssl }),
+    ...(ssl === undefined ? {} : { ssl: withHost(ssl, url) }),
     max: 1,
     idle_timeout: 0,
     max_lifetime: null,
@@ -116,6 +116,13 @@ async function connectByPostgres(
     await end()
     throw error
   }
+}
+
+/** Whose certificate it must be: where the server is named by its address the package would have it be localhost's. */
+function withHost(ssl: NonNullable<PostgresOutput['ssl']>, url: string): unknown {
+  if (ssl === false) return ssl
+  const options = ssl === true ? {} : ssl
+  return URL.canParse(url) ? { host: new URL(url).hostname, ...options } : options
 }
 
 /** @throws what the promise rejects with, or that the time is up: then `onLate` is called */

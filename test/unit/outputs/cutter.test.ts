@@ -90,7 +90,7 @@ test('a histogram comes back from its bytes', () => {
     }),
   )
   expect(asEntries(mergeHistogram(null, asCounts([])))).toEqual([])
-  expect(encodeHistogram(asCounts([[258, 3]]))).toEqual(Uint8Array.of(1, 1, 2, 3))
+  expect([...encodeHistogram(asCounts([[258, 3]]))]).toEqual([1, 1, 2, 3])
 })
 
 test('histograms are merged, into their own bytes where they fit', () => {
