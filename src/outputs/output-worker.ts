@@ -349,6 +349,8 @@ export class OutputWorker {
       return readSpoolOwner(this.#tools.files, path)
     } catch (error) {
       if (!(error instanceof KroniclerError)) throw error
+      const { modifiedMs } = this.#tools.files.stat(path)
+      if (Date.now() - modifiedMs < INHERIT_INTERVAL_MS) return undefined // it may be being made
       this.#unreadable.add(path)
       this.#report(error)
       return undefined

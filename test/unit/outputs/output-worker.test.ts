@@ -1,4 +1,4 @@
-import { writeFileSync } from 'node:fs'
+import { utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, test } from 'vitest'
@@ -171,11 +171,18 @@ test('a file that is no spool is told of once, and stays', async () => {
   leave('a', 1)
   const torn = spoolPath(directory, owner('torn'))
   writeFileSync(torn, 'KRSP')
+  const young = setUp({ fails: true })
+  young.leave('a', 1)
+  writeFileSync(spoolPath(young.directory, young.owner('young')), 'KRSP') // its header may be about to be written
+  utimesSync(torn, 0, 0)
   worker.start()
-  await until(() => saved.length === 1)
+  young.worker.start()
+  await until(() => saved.length === 1 && young.saved.length === 1)
   await worker.close()
+  await young.worker.close()
   expect(failures).toHaveLength(1)
   expect(left()).toEqual([torn])
+  expect(young.failures).toEqual([])
 })
 
 async function until(condition: () => boolean): Promise<void> {
