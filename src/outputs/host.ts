@@ -24,8 +24,6 @@ import type { OutputSetup, OutputsMessage, OutputsRequest, OutputsThreadSetup } 
 /** How long the exiting thread waits for the thread for outputs to finish cutting. */
 const EXIT_LOCK_TIMEOUT_MS = 500
 const FIRST_RESTART_MS = 1000
-/** Several times what it takes: without a limit the engine would rather let garbage lie. */
-const MOST_HEAP_MIB = 512
 const LONGEST_RESTART_MS = 60_000
 
 export interface OutputsHostSetup {
@@ -127,7 +125,6 @@ export class OutputsHost {
         name: 'kronicler-outputs',
         workerData: this.#setup,
         execArgv: [], // no preloaded modules, no inspector of the application's
-        resourceLimits: { maxOldGenerationSizeMb: MOST_HEAP_MIB },
       })
       const deadOwner = worker.threadId + 1
       worker.on('message', (message: OutputsMessage) => {
