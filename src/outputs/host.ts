@@ -16,6 +16,7 @@ import { NameLog, type NameLimits } from '../queue/name-log.ts'
 import type { CustomOutput, Metrics, Output, OutputDescriptor, OutputHealth } from '../types.ts'
 import { createOutputMemory, Cutter } from './cutter.ts'
 import { CustomOutputRunner } from './custom-output.ts'
+import { DriverGuard } from './driver-guard.ts'
 import { idleHealth } from './health.ts'
 import { outputKey } from './output-key.ts'
 import { appendBatch, spoolPath } from './spool.ts'
@@ -98,11 +99,12 @@ export class OutputsHost {
     this.#closed = true
     const all = [this.#ask('close', timeoutMs), ...this.#custom.map((runner) => runner.close())]
     const done = await Promise.all(all)
+    this.#stopDrivers()
     await this.#worker?.terminate()
     return done.every(Boolean)
   }
 
-  /** The process ends: what has come since the last batch goes to the spool, by this thread. Never throws. */
+  /** The process may end: what has come since the last batch goes to the spool, by this thread. Never throws. */
   spoolNow(): void {
     for (const [index, { owner, directory }] of this.#setup.outputs.entries()) {
       try {
@@ -116,6 +118,19 @@ export class OutputsHost {
         const message = `the last calls of ${this.#health[index]!.name} could not be kept: ${reason}`
         this.#tools.onError('KRONICLER_OUTPUT', message, error)
       }
+    }
+  }
+
+  /** The same for the last time: nothing is saved any more. */
+  endNow(): void {
+    this.#stopDrivers()
+    this.spoolNow()
+  }
+
+  /** The thread is about to end. */
+  #stopDrivers(): void {
+    for (const { memory } of this.#setup.outputs) {
+      new DriverGuard(memory.control).stop(EXIT_LOCK_TIMEOUT_MS)
     }
   }
 

@@ -9,6 +9,7 @@ import { NameLog, type NameLimits } from '../queue/name-log.ts'
 import type { SharedMemory } from '../queue/layout.ts'
 import type { OutputHealth } from '../types.ts'
 import { Cutter, type OutputMemory } from './cutter.ts'
+import { DriverGuard } from './driver-guard.ts'
 import { openStore } from './open-store.ts'
 import { OutputWorker, type OutputWorkerSetup } from './output-worker.ts'
 import { lowerThreadPriority } from './thread-priority.ts'
@@ -35,11 +36,12 @@ export type OutputsMessage =
 const setup = workerData as OutputsThreadSetup
 const names = new NameLog(setup.memory.names, setup.names, threadId)
 const workers = setup.outputs.map((output, index) => {
+  const guard = new DriverGuard(output.memory.control)
   const cutter = new Cutter(setup.memory, output.memory, names, setup.functions, threadId)
   return new OutputWorker(output, {
     files: nodeFiles,
     cutter,
-    open: openStore,
+    open: (descriptor) => openStore(descriptor, guard),
     onHealth: (health) => {
       post({ output: index, health })
     },

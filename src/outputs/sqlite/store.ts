@@ -12,6 +12,7 @@ import {
   type StoredTotals,
 } from '../merge-row.ts'
 import { MINUTE_MS, type Batch, type Minute, type OutputStore } from '../output.ts'
+import type { DriverGuard } from '../driver-guard.ts'
 import { TotalsCache } from '../totals-cache.ts'
 import {
   openSqlite,
@@ -34,13 +35,14 @@ PRAGMA cache_size = -16000;
 PRAGMA wal_autocheckpoint = 4000`
 
 export class SqliteStore implements OutputStore {
+  readonly #guard: DriverGuard
   readonly #connection: SqliteConnection
   readonly #statements: Statements
   readonly #cache = new TotalsCache()
   #dataVersion = NaN // as it was when the cache was right
 
-  /** @throws the driver's error; KRONICLER_DRIVER, KRONICLER_OUTPUT */
-  constructor({ path, driver }: SqliteOutput) {
+  private constructor({ path, driver }: SqliteOutput, guard: DriverGuard) {
+    this.#guard = guard
     this.#connection = openSqlite(path, driver)
     try {
       this.#connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};${TUNING}`)
@@ -53,11 +55,16 @@ export class SqliteStore implements OutputStore {
     }
   }
 
+  /** @throws the driver's error; KRONICLER_DRIVER, KRONICLER_OUTPUT */
+  static open(output: SqliteOutput, guard: DriverGuard): SqliteStore {
+    return guard.run(() => new SqliteStore(output, guard))
+  }
+
   // a rejection, not an exception: the interface is asynchronous
   // eslint-disable-next-line @typescript-eslint/require-await
   async save(batch: Batch): Promise<void> {
     try {
-      this.#exclusively(() => {
+      this.#guardedly(() => {
         const last = this.#lastOf(batch.writer)
         if (last !== undefined && last.sequence >= batch.sequence) return
         this.#forgetIfChanged()
@@ -72,7 +79,7 @@ export class SqliteStore implements OutputStore {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async saveMinute(minute: Minute): Promise<void> {
-    this.#exclusively(() => {
+    this.#guardedly(() => {
       const { writer, sequence } = minute
       const last = this.#lastOf(writer)
       if (last !== undefined && last.minutes_sequence >= sequence) return
@@ -83,7 +90,7 @@ export class SqliteStore implements OutputStore {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async expire(beforeMs: number): Promise<void> {
-    this.#exclusively(() => {
+    this.#guardedly(() => {
       const minutes = this.#connection.prepare('DELETE FROM metrics_by_minute WHERE minute < ?')
       minutes.run(minuteText(beforeMs))
       const writersBefore = Math.min(beforeMs, Date.now() - WRITERS_KEPT_MS)
@@ -94,7 +101,7 @@ export class SqliteStore implements OutputStore {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async close(): Promise<void> {
-    this.#connection.close()
+    this.#guard.run(() => this.#connection.close())
   }
 
   #lastOf(writer: string): LastOfWriter | undefined {
@@ -114,6 +121,7 @@ export class SqliteStore implements OutputStore {
     const last = timeText(toMs)
     const savedAt = timeText(Date.now())
     for (const difference of functions) {
+      this.#guard.check()
       const { name } = difference
       const known = this.#cache.get(name)
       const row = mergeTotals(known ?? this.#totalsOf(name), difference)
@@ -150,6 +158,7 @@ export class SqliteStore implements OutputStore {
     const { insertMinute, updateMinute, minute } = this.#statements
     const at = minuteText(minuteMs)
     for (const [name, row] of rows) {
+      this.#guard.check()
       if (insertMinute.run(name, at, process, ...minuteValues(row)).changes > 0) continue
       const [stored] = minute.all(name, at, process) as StoredSums[] // an earlier part of the minute
       updateMinute.run(name, at, process, ...minuteValues(mergeMinutes(withBytes(stored!), row)))
@@ -162,6 +171,12 @@ export class SqliteStore implements OutputStore {
       items: number
     }[]
     if (row?.items === 0) this.#connection.prepare('PRAGMA journal_mode = WAL').all()
+  }
+
+  #guardedly(work: () => void): void {
+    this.#guard.run(() => {
+      this.#exclusively(work)
+    })
   }
 
   #exclusively(work: () => void): void {
