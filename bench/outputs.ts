@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { join } from 'node:path'
 import { postgresOutput, sqliteOutput } from '../src/internal/output-options.ts'
 import { bucketOf } from '../src/metrics/histogram.ts'
+import { MinuteSums } from '../src/outputs/minute-sums.ts'
 import { openStore } from '../src/outputs/open-store.ts'
 import type { Batch, FunctionDifference } from '../src/outputs/output.ts'
 import type { OutputDescriptor } from '../src/types.ts'
@@ -21,6 +22,8 @@ const MANY_FUNCTIONS = 100_000
 const WARM_UP = 2
 const DEFAULT_ROUNDS = 5
 const SAVES = 10
+const BATCHES_A_MINUTE = 6
+const SHARED_SAVES = 3
 const DEFAULT_SECONDS = 4
 const PROGRAM = fileURLToPath(new URL('outputs/program.mjs', import.meta.url))
 
@@ -47,37 +50,68 @@ async function measure(
   ]
   const rows: BenchRow[] = []
   for (const [who, output] of outputs) {
-    if (!skip.includes(who)) rows.push(await measureSaves(who, output))
+    if (!skip.includes(who)) rows.push(...(await measureSaves(who, output)))
   }
   rows.push(...(await measurePrograms(folder, server, rounds, seconds, skip)))
   return { rows }
 }
 
-/** Of functions that the tables have, a batch in a transaction, made durable. */
-async function measureSaves(who: string, output: OutputDescriptor): Promise<BenchRow> {
+/**
+ * Of functions that the tables have, a batch in a transaction, made durable; once a minute, of six batches, another transaction
+ * saves the minute. Then the same with another writer in between, so that every batch reads back what the tables have.
+ */
+async function measureSaves(who: string, output: OutputDescriptor): Promise<BenchRow[]> {
   const store = await openStore(output)
-  const samples: number[] = []
+  const [saves, minutes, shared]: number[][] = [[], [], []]
+  let minute: MinuteSums | undefined
+  const timed = async (into: number[] | undefined, work: () => Promise<void>): Promise<void> => {
+    const start = performance.now()
+    await work()
+    into?.push(performance.now() - start)
+  }
   for (let sequence = 1; sequence <= WARM_UP + SAVES; sequence++) {
     const batch = makeBatch(sequence)
-    const start = performance.now()
-    await store.save(batch)
-    if (sequence > WARM_UP) samples.push(performance.now() - start)
+    globalThis.gc?.() // making it has left more garbage than saving it does
+    await timed(sequence > WARM_UP ? saves : undefined, async () => {
+      await store.save(batch)
+      if (minute === undefined) minute = new MinuteSums(batch)
+      else minute.add(batch)
+    })
+    if (sequence % BATCHES_A_MINUTE !== 0) continue
+    const over = minute!
+    minute = undefined
+    await timed(minutes, () => store.saveMinute(over))
   }
+  const other = await openStore(output)
+  for (let sequence = 1; sequence <= SHARED_SAVES; sequence++) {
+    await other.save({ ...makeBatch(sequence), writer: 'other' })
+    const batch = makeBatch(WARM_UP + SAVES + sequence)
+    globalThis.gc?.()
+    await timed(shared, () => store.save(batch))
+  }
+  await other.close()
   await store.close()
-  progress(`${who}: ${median(samples).toFixed(1)} ms`)
-  return {
-    name: `${who}/save-${shortCount(FUNCTIONS)}`,
-    value: median(samples),
-    unit: 'ms',
-    n: samples.length,
-    ...percentiles(samples),
-  }
+  const rows: [string, number[]][] = [
+    ['save', saves!],
+    ['minute', minutes!],
+    ['shared-save', shared!],
+  ]
+  return rows.map(([what, samples]) => {
+    progress(`${who}: ${what} ${median(samples).toFixed(1)} ms`)
+    return {
+      name: `${who}/${what}-${shortCount(FUNCTIONS)}`,
+      value: median(samples),
+      unit: 'ms',
+      n: samples.length,
+      ...percentiles(samples),
+    }
+  })
 }
 
 /** Two dozen calls a function, of durations as they are: log-normal, so that they fill a dozen buckets. */
 function makeBatch(sequence: number): Batch {
   const functions = Array.from({ length: FUNCTIONS }, (_, i) => difference(i, sequence))
-  const minute = Date.UTC(2026, 0, 1) + Math.floor(sequence / 6) * 60_000
+  const minute = Date.UTC(2026, 0, 1) + Math.floor((sequence - 1) / BATCHES_A_MINUTE) * 60_000
   const times = { fromMs: minute, toMs: minute + 10_000 }
   return { writer: 'bench', process: 'bench:1', sequence, ...times, functions }
 }

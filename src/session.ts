@@ -217,7 +217,7 @@ export class Session {
       // the exit may come before the start: then only threads that joined can have queued anything
       this.#hostWriter().drainAtExit()
       this.#producer.writeThrough()
-      this.#outputs?.spoolNow()
+      this.#outputs?.endNow()
     })
   }
 

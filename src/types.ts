@@ -281,6 +281,7 @@ export interface OutputHealth {
   lastError: string | undefined // of the last of them, without secrets
   waiting: number // batches that have not been saved yet
   spooledBytes: number // that they take on the disk
+  lagMs: number // since the beginning of the first of them; 0 if none waits
 }
 
 /** A database that summaries are saved to: what `sqlite()` and `postgres()` return. It can be sent to a thread. */
@@ -298,7 +299,10 @@ export interface SqliteOptions extends SqlOutputOptions {
 
 export type SqliteDriverName = 'node:sqlite' | 'better-sqlite3' | 'libsql'
 
+export type PostgresDriverName = 'pg' | 'postgres'
+
 export interface PostgresOptions extends SqlOutputOptions {
+  driver?: PostgresDriverName // the package that is used (default: the first of these that is installed)
   ssl?: boolean | Record<string, unknown> | undefined // TLS, as the driver `pg` takes it; no functions (default: what the connection string says)
   timeoutMs?: number // for connecting and for one statement, 100 to 600,000 (default 30,000)
 }
@@ -314,6 +318,7 @@ export interface PostgresOutput extends Required<SqlOutputOptions> {
   kind: 'postgres'
   name: string
   url: string // secret: never told
+  driver: PostgresDriverName | undefined
   ssl: boolean | Record<string, unknown> | undefined
   timeoutMs: number
 }

@@ -23,7 +23,8 @@ const DEFAULTS: Required<SqlOutputOptions> = {
   spoolBytes: 256 * 2 ** 20,
 }
 const SQL_OPTIONS = Object.keys(DEFAULTS)
-const DRIVERS = ['node:sqlite', 'better-sqlite3', 'libsql']
+const SQLITE_DRIVERS = ['node:sqlite', 'better-sqlite3', 'libsql']
+const POSTGRES_DRIVERS = ['pg', 'postgres']
 const DEFAULT_TIMEOUT_MS = 30_000
 
 /** @throws {TypeError | RangeError} the path or an option is not what it must be */
@@ -35,9 +36,7 @@ export function sqliteOutput(path: string, options: SqliteOptions = {}): SqliteO
   }
   checkOptionNames(options, 'options of sqlite()', [...SQL_OPTIONS, 'driver'])
   const { driver } = options
-  if (driver !== undefined && !DRIVERS.includes(driver)) {
-    throw new RangeError(`driver must be one of ${DRIVERS.join(', ')}, not ${driver}`)
-  }
+  checkDriver(driver, SQLITE_DRIVERS)
   return {
     kind: 'sqlite',
     name: 'sqlite',
@@ -53,14 +52,15 @@ export function postgresOutput(url: string, options: PostgresOptions = {}): Post
   if (!/^postgres(ql)?:\/\//.test(url)) {
     throw new RangeError('the connection string must begin with postgres:// or postgresql://')
   }
-  checkOptionNames(options, 'options of postgres()', [...SQL_OPTIONS, 'ssl', 'timeoutMs'])
-  const { ssl, timeoutMs = DEFAULT_TIMEOUT_MS } = options
+  checkOptionNames(options, 'options of postgres()', [...SQL_OPTIONS, 'driver', 'ssl', 'timeoutMs'])
+  const { driver, ssl, timeoutMs = DEFAULT_TIMEOUT_MS } = options
+  checkDriver(driver, POSTGRES_DRIVERS)
   if (ssl !== undefined && typeof ssl !== 'boolean') {
     if (typeof ssl !== 'object') throw wrongType('ssl', 'true, false or an object', ssl)
     checkSendable(ssl)
   }
   checkNumber('timeoutMs', timeoutMs, 100, 600_000)
-  return { kind: 'postgres', name: 'postgres', url, ssl, timeoutMs, ...settled(options) }
+  return { kind: 'postgres', name: 'postgres', url, driver, ssl, timeoutMs, ...settled(options) }
 }
 
 /** @throws {TypeError | RangeError} it is no list of outputs; the message names the one */
@@ -123,6 +123,11 @@ function settled(options: SqlOutputOptions): Required<SqlOutputOptions> {
   checkNumber('keepMinutesMs', keepMinutesMs, HOUR_MS, Number.MAX_SAFE_INTEGER)
   checkNumber('spoolBytes', spoolBytes, 1e6, Number.MAX_SAFE_INTEGER)
   return { intervalMs, keepMinutesMs, spoolBytes }
+}
+
+function checkDriver(driver: string | undefined, known: readonly string[]): void {
+  if (driver === undefined || known.includes(driver)) return
+  throw new RangeError(`driver must be one of ${known.join(', ')}, not ${driver}`)
 }
 
 /** Options go to a thread, and functions cannot. */

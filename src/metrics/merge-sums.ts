@@ -11,6 +11,12 @@ import type { CallSums } from './slab-mirror.ts'
  * @returns sums whose histogram is good until the next merge; neither `a` nor `b` may be such
  */
 export function mergeSums(a: CallSums, b: CallSums): CallSums {
+  return { ...mergeMoments(a, b), ...mergeCounts(a, b) }
+}
+
+export type Moments = Omit<CallSums, 'buckets' | 'counts'>
+
+export function mergeMoments(a: Moments, b: Moments): Moments {
   const calls = a.calls + b.calls
   const difference = a.calls === 0 || b.calls === 0 ? 0 : b.sumNs / b.calls - a.sumNs / a.calls
   return {
@@ -21,7 +27,6 @@ export function mergeSums(a: CallSums, b: CallSums): CallSums {
       a.squaredDeviations +
       b.squaredDeviations +
       (calls === 0 ? 0 : (difference * difference * a.calls * b.calls) / calls),
-    ...mergeCounts(a, b),
   }
 }
 
@@ -48,33 +53,39 @@ function mergeCounts(a: Counts, b: Counts): Counts {
 }
 
 /**
- * As `quantileOf` of metrics/histogram, of a sparse histogram. O(buckets in use).
+ * As `quantileOf` of metrics/histogram, of a sparse histogram: several at once, as very many are asked for. O(buckets in use).
  *
- * @param quantile in [0, 1]
- * @param minNs    exact minimum and maximum of the durations: the answer never leaves them
+ * @param entries   buckets in use
+ * @param quantiles in [0, 1], ascending
+ * @param minNs     exact minimum and maximum of the durations: the answer never leaves them
  * @returns nanoseconds; NaN without calls
  */
-export function sparseQuantile(
+export function sparseQuantiles(
   { buckets, counts }: Counts,
-  quantile: number,
+  entries: number,
+  quantiles: readonly number[],
   minNs: number,
   maxNs: number,
-): number {
+): number[] {
   let total = 0
-  for (let i = 0; i < counts.length; i++) total += counts[i]!
-  if (total === 0) return NaN
-  const rank = quantile * (total - 1)
-  const lowRank = Math.floor(rank)
-  const low = valueAtRank(lowRank)
-  return rank === lowRank ? low : low + (rank - lowRank) * (valueAtRank(lowRank + 1) - low)
+  for (let i = 0; i < entries; i++) total += counts[i]!
+  let entry = 0
+  let before = 0 // calls in front of the entry
+  return quantiles.map((quantile) => {
+    if (total === 0) return NaN
+    const rank = quantile * (total - 1)
+    const low = Math.floor(rank)
+    while (entry < entries - 1 && before + counts[entry]! <= low) before += counts[entry++]!
+    const lowNs = valueAt(low, entry)
+    if (rank === low) return lowNs
+    const isNext = before + counts[entry]! <= low + 1
+    return lowNs + (rank - low) * (valueAt(low + 1, isNext ? entry + 1 : entry) - lowNs)
+  })
 
   /** The first and the last rank are the exact minimum and maximum. */
-  function valueAtRank(rank: number): number {
+  function valueAt(rank: number, at: number): number {
     if (rank <= 0) return minNs
     if (rank >= total - 1) return maxNs
-    let seen = 0
-    let i = -1
-    while (seen <= rank) seen += counts[++i]!
-    return Math.min(maxNs, Math.max(minNs, bucketMidpointNs(buckets[i]!)))
+    return Math.min(maxNs, Math.max(minNs, bucketMidpointNs(buckets[at]!)))
   }
 }

@@ -36,7 +36,7 @@ export function createOutputMemory(memory: SharedMemory, startMs: number): Outpu
   }
 }
 
-const CONTROL_BYTES = 64
+export const CONTROL_BYTES = 64
 const LOCK = 0
 const SEQUENCE = 1
 const LAST_CUT_MS = 1

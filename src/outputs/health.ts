@@ -14,5 +14,6 @@ export function idleHealth(name: string): OutputHealth {
     lastError: undefined,
     waiting: 0,
     spooledBytes: 0,
+    lagMs: 0,
   }
 }

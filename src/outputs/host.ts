@@ -16,6 +16,7 @@ import { NameLog, type NameLimits } from '../queue/name-log.ts'
 import type { CustomOutput, Metrics, Output, OutputDescriptor, OutputHealth } from '../types.ts'
 import { createOutputMemory, Cutter } from './cutter.ts'
 import { CustomOutputRunner } from './custom-output.ts'
+import { DriverGuard } from './driver-guard.ts'
 import { idleHealth } from './health.ts'
 import { outputKey } from './output-key.ts'
 import { appendBatch, spoolPath } from './spool.ts'
@@ -47,6 +48,7 @@ export class OutputsHost {
   readonly #custom: CustomOutputRunner[]
   readonly #order: readonly Output[]
   readonly #health: OutputHealth[]
+  readonly #toldMs: number[] = [] // when each was told
   readonly #answers = new Map<number, (done: boolean) => void>()
   #worker: Worker | undefined
   #lastRequest = 0
@@ -76,11 +78,13 @@ export class OutputsHost {
 
   /** Of all outputs, in the order in which they were configured. */
   get health(): OutputHealth[] {
-    const databases = this.#health.values()
-    const custom = this.#custom.values()
-    return this.#order.map((output) =>
-      isDescriptor(output) ? { ...databases.next().value! } : { ...custom.next().value!.health },
-    )
+    const nowMs = Date.now()
+    const databases = this.#health.map((health, i) => ({
+      ...health,
+      lagMs: health.waiting === 0 ? 0 : health.lagMs + nowMs - this.#toldMs[i]!,
+    }))
+    const custom = this.#custom.map(({ health }) => ({ ...health }))
+    return this.#order.map((output) => (isDescriptor(output) ? databases : custom).shift()!)
   }
 
   /** @returns false if something could not be saved, or not in time; never rejects */
@@ -95,11 +99,12 @@ export class OutputsHost {
     this.#closed = true
     const all = [this.#ask('close', timeoutMs), ...this.#custom.map((runner) => runner.close())]
     const done = await Promise.all(all)
+    this.#stopDrivers()
     await this.#worker?.terminate()
     return done.every(Boolean)
   }
 
-  /** The process ends: what has come since the last batch goes to the spool, by this thread. Never throws. */
+  /** The process may end: what has come since the last batch goes to the spool, by this thread. Never throws. */
   spoolNow(): void {
     for (const [index, { owner, directory }] of this.#setup.outputs.entries()) {
       try {
@@ -113,6 +118,19 @@ export class OutputsHost {
         const message = `the last calls of ${this.#health[index]!.name} could not be kept: ${reason}`
         this.#tools.onError('KRONICLER_OUTPUT', message, error)
       }
+    }
+  }
+
+  /** The same for the last time: nothing is saved any more. */
+  endNow(): void {
+    this.#stopDrivers()
+    this.spoolNow()
+  }
+
+  /** The thread is about to end. */
+  #stopDrivers(): void {
+    for (const { memory } of this.#setup.outputs) {
+      new DriverGuard(memory.control).stop(EXIT_LOCK_TIMEOUT_MS)
     }
   }
 
@@ -179,6 +197,7 @@ export class OutputsHost {
     if ('id' in message) this.#answers.get(message.id)?.(message.done)
     else if ('health' in message) {
       this.#health[message.output] = message.health
+      this.#toldMs[message.output] = Date.now()
       if (message.health.state === 'ok') this.#restartMs = FIRST_RESTART_MS
     } else this.#report(message.code as ErrorCode, message.message)
   }

@@ -4,10 +4,9 @@
  * nanoseconds here; people read seconds.
  */
 import { bucketMidpointNs } from '../metrics/histogram.ts'
-import { mergeSums, sparseQuantile } from '../metrics/merge-sums.ts'
-import type { CallSums } from '../metrics/slab-mirror.ts'
-import type { Batch, FunctionDifference } from './output.ts'
-import { decodeHistogram, encodeHistogram } from './sparse-histogram.ts'
+import { mergeMoments, sparseQuantiles, type Counts, type Moments } from '../metrics/merge-sums.ts'
+import type { FunctionDifference } from './output.ts'
+import { encodeHistogram, mergeHistogram } from './sparse-histogram.ts'
 
 const NS = 1e9
 
@@ -25,79 +24,96 @@ export interface StoredSums {
 export interface StoredTotals extends StoredSums {
   base_calls: number // that the table had before it was ours: nothing but their count and time is known
   base_time: number // seconds
-  first_seen: number | null // since the epoch
 }
 
 /** A row of `metrics_by_minute`; the key is not in it. */
 export interface MinuteRow extends StoredSums {
   histogram: Uint8Array
-  total_time: number // seconds
+  min: number
+  max: number
 }
 
-/** A row of `metrics`; durations in seconds but for `time_ns`. */
+/** A row of `metrics`, without the times of batches and what SQL makes of the rest; durations in seconds but for `time_ns`. */
 export interface TotalsRow extends StoredTotals {
   histogram: Uint8Array
-  average_time: number
   standard_deviation: number | null // null below two calls
   p50: number | null
   p90: number | null
   p95: number | null
   p99: number | null
-  total_time: number
-  last_seen: number
 }
 
+const QUANTILES = [0.5, 0.9, 0.95, 0.99]
+
+/** @param stored is not to be used any more: its bytes may be the row's */
 export function mergeTotals(
   stored: StoredTotals | undefined,
   difference: FunctionDifference,
-  { fromMs, toMs }: Batch,
 ): TotalsRow {
-  const { base_calls = 0, base_time = 0, first_seen = null } = stored ?? {}
-  const sums = mergeSums(sumsOf(stored, base_calls), difference)
+  const { base_calls = 0, base_time = 0, histogram = null } = stored ?? {}
+  const sums = mergeMoments(momentsOf(stored, base_calls), difference)
   const minNs = Math.min(wholeNs(stored?.min ?? Infinity), difference.minNs)
   const maxNs = Math.max(wholeNs(stored?.max ?? 0), difference.maxNs)
-  const quantile = (q: number): number | null =>
-    sums.counts.length === 0 ? null : sparseQuantile(sums, q, minNs, maxNs) / NS
-  const calls = base_calls + sums.calls
-  const totalTime = base_time + sums.sumNs / NS
+  const counts = mergeHistogram(histogram, difference)
+  const { entries } = counts
+  const [p50, p90, p95, p99] =
+    entries === 0 ? [] : sparseQuantiles(counts, entries, QUANTILES, minNs, maxNs)
   return {
-    calls,
+    calls: base_calls + sums.calls,
     errors: sums.errors,
-    average_time: totalTime / calls,
     min: minNs / NS,
     max: maxNs / NS,
     standard_deviation:
       sums.calls < 2 ? null : Math.sqrt(sums.squaredDeviations / (sums.calls - 1)) / NS,
-    p50: quantile(0.5),
-    p90: quantile(0.9),
-    p95: quantile(0.95),
-    p99: quantile(0.99),
-    total_time: totalTime,
-    first_seen: Math.min(first_seen ?? Infinity, fromMs),
-    last_seen: toMs,
+    p50: seconds(p50),
+    p90: seconds(p90),
+    p95: seconds(p95),
+    p99: seconds(p99),
     base_calls,
     base_time,
     time_ns: sums.sumNs,
     squared_deviations: sums.squaredDeviations,
-    histogram: encodeHistogram(sums),
+    histogram: encodeHistogram(counts, entries, histogram),
   }
 }
 
-export function mergeMinute(
-  stored: StoredSums | undefined,
-  difference: FunctionDifference,
-): MinuteRow {
-  const sums = mergeSums(sumsOf(stored, 0), difference)
+/**
+ * The minute's row with the difference's calls.
+ *
+ * @param row is not to be used any more: its bytes may be those of the new one
+ */
+export function addToMinute(row: MinuteRow | undefined, difference: FunctionDifference): MinuteRow {
   const { minNs, maxNs } = extremesOf(difference)
+  return minuteRow(row, difference, difference, minNs / NS, maxNs / NS)
+}
+
+/** Both parts of a minute. */
+export function mergeMinutes(stored: StoredSums, row: MinuteRow): MinuteRow {
+  const { buckets, counts, entries } = mergeHistogram(row.histogram, NO_COUNTS)
+  const added = { buckets: buckets.slice(0, entries), counts: counts.slice(0, entries) }
+  return minuteRow(stored, momentsOf(row, 0), added, row.min, row.max)
+}
+
+const NO_COUNTS: Counts = { buckets: [], counts: [] }
+
+function minuteRow(
+  stored: StoredSums | undefined,
+  moments: Moments,
+  added: Counts,
+  min: number,
+  max: number,
+): MinuteRow {
+  const sums = mergeMoments(momentsOf(stored, 0), moments)
+  const histogram = stored?.histogram ?? null
+  const counts = mergeHistogram(histogram, added)
   return {
     calls: sums.calls,
     errors: sums.errors,
-    total_time: sums.sumNs / NS,
-    min: Math.min(stored?.min ?? Infinity, minNs / NS),
-    max: Math.max(stored?.max ?? 0, maxNs / NS),
+    min: Math.min(stored?.min ?? Infinity, min),
+    max: Math.max(stored?.max ?? 0, max),
     time_ns: sums.sumNs,
     squared_deviations: sums.squaredDeviations,
-    histogram: encodeHistogram(sums),
+    histogram: encodeHistogram(counts, counts.entries, histogram),
   }
 }
 
@@ -115,17 +131,17 @@ function extremesOf(difference: FunctionDifference): { minNs: number; maxNs: num
   }
 }
 
-function sumsOf(stored: StoredSums | undefined, baseCalls: number): CallSums {
-  if (stored === undefined) {
-    return { calls: 0, errors: 0, sumNs: 0, squaredDeviations: 0, buckets: [], counts: [] }
-  }
+function momentsOf(stored: StoredSums | undefined, baseCalls: number): Moments {
   return {
-    calls: stored.calls - baseCalls,
-    errors: stored.errors,
-    sumNs: stored.time_ns,
-    squaredDeviations: stored.squared_deviations,
-    ...decodeHistogram(stored.histogram),
+    calls: stored === undefined ? 0 : stored.calls - baseCalls,
+    errors: stored?.errors ?? 0,
+    sumNs: stored?.time_ns ?? 0,
+    squaredDeviations: stored?.squared_deviations ?? 0,
   }
+}
+
+function seconds(ns: number | undefined): number | null {
+  return ns === undefined ? null : ns / NS
 }
 
 /** Durations are whole nanoseconds, whatever seconds have made of them. */

@@ -10,12 +10,14 @@ import { KroniclerError } from '../errors.ts'
 import type { OutputDescriptor, OutputHealth } from '../types.ts'
 import { idleHealth } from './health.ts'
 import type { Cutter } from './cutter.ts'
-import { MINUTE_MS, type Batch, type OutputStore } from './output.ts'
+import { MinuteSums } from './minute-sums.ts'
+import { MINUTE_MS, minuteOf, type Batch, type OutputStore } from './output.ts'
 import { withoutSecrets } from './output-key.ts'
 import {
   appendBatch,
   readBatch,
   readSpool,
+  readSpoolOwner,
   removeSpool,
   spoolPath,
   spoolPaths,
@@ -51,17 +53,28 @@ export interface OutputWorkerTools {
   random?: () => number
 }
 
-/** A batch that waits: on the disk, and in memory if it is the only one or the disk would not take it. */
+/** More calls of a minute are not put together in memory before they are saved, nor more of their batches kept on the disk. */
+const MOST_MINUTE_FUNCTIONS = 10_000
+const MOST_MINUTE_BYTES = 16 * 2 ** 20
+
+/** A batch that waits: on the disk, and in memory if it is the next one or the disk would not take it. */
 interface Waiting {
   place: FramePlace | undefined
   batch: Batch | undefined
+  fromMs: number
+  isOld: boolean // of an earlier thread: its minute may have been saved already
 }
 
 export class OutputWorker {
   readonly #setup: OutputWorkerSetup
   readonly #tools: OutputWorkerTools
   readonly #path: string
-  readonly #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = [] // batches whose minute is not saved; the first of them may be in the totals already
+  #inTotals = 0 // so many: their calls are in `#minute`
+  #spoolEnd = 0 // of the file, while nobody else has added to it
+  #minute: MinuteSums | undefined
+  #isMinuteWanted = false // without waiting for its end
+  #isMinuteTried = false // what was sent once is sent again as it was
   #store: OutputStore | undefined
   #lastTurn: Promise<unknown> = Promise.resolve()
   #sending: Promise<boolean> | undefined
@@ -70,6 +83,7 @@ export class OutputWorker {
   #cutAtMs = 0
   #inheritAtMs = 0
   #inheriting: Promise<void> = Promise.resolve()
+  readonly #unreadable = new Set<string>() // files that others have left
   #expireAtMs = Date.now() + MINUTE_MS
   #timer: NodeJS.Timeout | undefined
   #closed = false
@@ -98,6 +112,7 @@ export class OutputWorker {
     await this.#sending
     this.#cut()
     this.#retryAtMs = 0
+    this.#isMinuteWanted = true
     return this.#sendAll()
   }
 
@@ -157,10 +172,14 @@ export class OutputWorker {
     const { cutter } = this.#tools
     try {
       cutter.cut(this.#setup.owner, { timeoutMs: LOCK_TIMEOUT_MS, isLast: false }, (batch) => {
-        const waiting: Waiting = { place: undefined, batch }
+        const waiting: Waiting = { place: undefined, batch, fromMs: batch.fromMs, isOld: false }
         this.#waiting.push(waiting)
-        waiting.place = appendBatch(this.#tools.files, this.#path, this.#setup.owner, batch)
-        if (this.#waiting.length > 1) waiting.batch = undefined
+        const sizeBytes = this.#spoolSize()
+        const place = appendBatch(this.#tools.files, this.#path, this.#setup.owner, batch)
+        waiting.place = place
+        const isOwn = sizeBytes === 0 || sizeBytes === this.#spoolEnd
+        if (isOwn) this.#spoolEnd = place.position + place.sizeBytes
+        if (this.#waiting.length > this.#inTotals + 1) waiting.batch = undefined
       })
     } catch (error) {
       this.#report(error)
@@ -177,16 +196,13 @@ export class OutputWorker {
   }
 
   async #sendWaiting(): Promise<boolean> {
-    if (Date.now() < this.#retryAtMs) return this.#waiting.length === 0
+    if (Date.now() < this.#retryAtMs) return this.#waiting.length === this.#inTotals
     try {
+      if (this.#isMinuteTried) await this.#saveMinute()
       let next: Waiting | undefined
-      while ((next = this.#waiting[0]) !== undefined) {
-        const batch = next.batch ?? this.#readBack(next.place!)
-        if (batch !== undefined) await this.#save(batch)
-        this.#waiting.shift()
-        if (this.#waiting.length === 0) this.#emptySpool()
-        this.#count()
-      }
+      while ((next = this.#waiting[this.#inTotals]) !== undefined) await this.#sendNext(next)
+      if (this.#isMinuteWanted) await this.#saveMinute()
+      this.#isMinuteWanted = false
       return true
     } catch (error) {
       await this.#fail(error)
@@ -194,14 +210,52 @@ export class OutputWorker {
     }
   }
 
+  async #sendNext(next: Waiting): Promise<void> {
+    const batch = next.batch ?? this.#readBack(next.place!)
+    if (batch !== undefined) {
+      if (this.#minute?.minuteMs !== minuteOf(batch)) await this.#saveMinute()
+      await this.#save(batch)
+      if (this.#minute === undefined) this.#minute = new MinuteSums(batch)
+      else this.#minute.add(batch)
+    }
+    this.#inTotals++
+    if (next.place !== undefined) next.batch = undefined
+    if (this.#minute === undefined || this.#isMinuteDue(next)) await this.#saveMinute()
+    this.#count()
+  }
+
+  /** What is not on the disk, or may have been saved in part, does not wait for the end of the minute. */
+  #isMinuteDue({ place, isOld }: Waiting): boolean {
+    const { isOver, rows } = this.#minute!
+    if (isOver || isOld || place === undefined || rows.size >= MOST_MINUTE_FUNCTIONS) return true
+    return bytesOf(this.#waiting.slice(0, this.#inTotals)) >= MOST_MINUTE_BYTES
+  }
+
+  /** Then the batches that are in it are done. */
+  async #saveMinute(): Promise<void> {
+    const minute = this.#minute
+    if (minute !== undefined) {
+      this.#isMinuteTried = true
+      await this.#inTurn(async () => (await this.#opened()).saveMinute(minute))
+      this.#isMinuteTried = false
+      this.#minute = undefined
+    }
+    this.#waiting.splice(0, this.#inTotals)
+    this.#inTotals = 0
+    if (this.#waiting.length === 0) this.#emptySpool()
+  }
+
+  /** @throws whatever made it impossible; it may have been saved all the same */
   async #save(batch: Batch): Promise<void> {
-    await this.#inTurn(async () => {
-      this.#store ??= await this.#tools.open(this.#setup.descriptor)
-      await this.#store.save(batch)
-    })
+    await this.#inTurn(async () => (await this.#opened()).save(batch))
     this.#retryMs = FIRST_RETRY_MS
     this.#health.saved++
     this.#tell({ state: 'ok', savedMs: Date.now() })
+  }
+
+  async #opened(): Promise<OutputStore> {
+    this.#store ??= await this.#tools.open(this.#setup.descriptor)
+    return this.#store
   }
 
   /** Undefined if the file was removed, or damaged: then the batch is lost, and that is told. */
@@ -219,15 +273,28 @@ export class OutputWorker {
   #emptySpool(): void {
     const { cutter, files } = this.#tools
     cutter.exclusively(LOCK_TIMEOUT_MS, () => {
-      if (this.#waiting.length === 0) removeSpool(files, this.#path)
+      if (this.#spoolSize() === this.#spoolEnd) removeSpool(files, this.#path)
     })
+  }
+
+  /** 0: there is none. */
+  #spoolSize(): number {
+    try {
+      return this.#tools.files.stat(this.#path).sizeBytes
+    } catch (error) {
+      if (systemCode(error) !== 'ENOENT') throw error
+      return 0
+    }
   }
 
   /** What a thread of this process has left that died. */
   #resume(): void {
     try {
       const { frames } = readSpool(this.#tools.files, this.#path)
-      for (const place of frames) this.#waiting.push({ place, batch: undefined })
+      for (const place of frames) {
+        this.#waiting.push({ place, batch: undefined, fromMs: place.fromMs, isOld: true })
+      }
+      this.#spoolEnd = this.#spoolSize()
     } catch (error) {
       if (systemCode(error) !== 'ENOENT') this.#report(error)
     }
@@ -261,21 +328,30 @@ export class OutputWorker {
 
   async #sendLeft(path: string): Promise<void> {
     const { files } = this.#tools
-    const left = this.#readLeft(path)
-    if (left === undefined || left.owner.output !== this.#setup.owner.output) return
-    const liveness = livenessOf(left.owner.identity, files)
+    const owner = this.#ownerOf(path)
+    if (owner === undefined || owner.output !== this.#setup.owner.output) return
+    const liveness = livenessOf(owner.identity, files)
     const isSilent = Date.now() - files.stat(path).modifiedMs > SILENT_MS
     if (liveness === 'alive' || (liveness === 'unknown' && !isSilent)) return
-    for (const place of left.frames) await this.#save(readBatch(files, path, left.owner, place))
+    for (const place of readSpool(files, path).frames) {
+      const batch = readBatch(files, path, owner, place)
+      await this.#save(batch)
+      const minute = new MinuteSums(batch)
+      await this.#inTurn(async () => (await this.#opened()).saveMinute(minute))
+    }
     removeSpool(files, path)
   }
 
-  /** Undefined for a file that cannot be read: it stays, and is told of. */
-  #readLeft(path: string): ReturnType<typeof readSpool> | undefined {
+  /** Undefined for a file that cannot be read: it stays, and is told of once. */
+  #ownerOf(path: string): SpoolOwner | undefined {
+    if (this.#unreadable.has(path)) return undefined
     try {
-      return readSpool(this.#tools.files, path)
+      return readSpoolOwner(this.#tools.files, path)
     } catch (error) {
       if (!(error instanceof KroniclerError)) throw error
+      const { modifiedMs } = this.#tools.files.stat(path)
+      if (Date.now() - modifiedMs < INHERIT_INTERVAL_MS) return undefined // it may be being made
+      this.#unreadable.add(path)
       this.#report(error)
       return undefined
     }
@@ -326,13 +402,23 @@ export class OutputWorker {
     }
   }
 
+  /** What is in the totals waits for the end of its minute only, and is not told of. */
   #count(): void {
-    const spooledBytes = this.#waiting.reduce((sum, { place }) => sum + (place?.sizeBytes ?? 0), 0)
-    this.#tell({ waiting: this.#waiting.length, spooledBytes })
+    const unsent = this.#waiting.slice(this.#inTotals)
+    const [first] = unsent
+    this.#tell({
+      waiting: unsent.length,
+      spooledBytes: bytesOf(unsent),
+      lagMs: first === undefined ? 0 : Date.now() - first.fromMs,
+    })
   }
 
   #tell(change: Partial<OutputHealth>): void {
     Object.assign(this.#health, change)
     this.#tools.onHealth({ ...this.#health })
   }
+}
+
+function bytesOf(waiting: readonly Waiting[]): number {
+  return waiting.reduce((sum, { place }) => sum + (place?.sizeBytes ?? 0), 0)
 }

@@ -3,6 +3,7 @@
  * What an output is to the thread that saves to it, and what it is given: batches of differences, numbered by whoever made them.
  */
 import type { SlabDifference } from '../metrics/slab-mirror.ts'
+import type { MinuteRow } from './merge-row.ts'
 
 /** One function's calls of one batch. */
 export interface FunctionDifference extends SlabDifference {
@@ -22,12 +23,26 @@ export interface Batch {
   functions: FunctionDifference[]
 }
 
+/** A writer's calls of a minute, or of a part of one: sums of consecutive batches, as the table has them. */
+export interface Minute {
+  readonly writer: string
+  readonly process: string
+  readonly minuteMs: number // since the epoch
+  readonly sequence: number // of the last batch that is in it
+  readonly rows: ReadonlyMap<string, MinuteRow> // by function
+}
+
 export interface OutputStore {
   /**
-   * Saves the batch, unless it or a later one of the same writer has been saved: then nothing changes. If it rejects, the batch
-   * may have been saved all the same (the answer was lost), and is to be tried again.
+   * Adds the batch to the totals, unless it or a later one of the same writer has been added: then nothing changes. If it rejects,
+   * the batch may have been added all the same (the answer was lost), and is to be tried again.
    */
   save(batch: Batch): Promise<void>
+  /**
+   * Likewise for the calls of a minute. What is tried again must have the same batches as the first time, and what comes next those
+   * behind them.
+   */
+  saveMinute(minute: Minute): Promise<void>
   /** Removes the figures of minutes before this one. */
   expire(beforeMs: number): Promise<void>
   close(): Promise<void>

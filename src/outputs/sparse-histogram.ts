@@ -18,52 +18,94 @@ import type { Counts } from '../metrics/merge-sums.ts'
 const HEADER_BYTES = 1
 const BUCKET_BYTES = 2
 const BYTE = 256
+/** Of counts that are 32-bit integers, whatever the sign. */
+const MOST_WHOLE_BYTES = 3
+/** Behind all that two bytes can name. */
+const NO_BUCKET = 0x1_00_00
 
-/** Of the last histogram that was decoded: very many are, and none is kept. */
-const decodedBuckets = new Uint16Array(BUCKET_COUNT)
-const decodedCounts = new Float64Array(BUCKET_COUNT)
+/** Ascending; only the first `entries` are meant. */
+export interface MergedCounts extends Counts {
+  buckets: Uint16Array
+  counts: Float64Array
+  entries: number
+}
 
-export function encodeHistogram({ buckets, counts }: Counts): Uint8Array {
-  const entries = buckets.length
-  if (entries === 0) return new Uint8Array()
-  const width = widthOf(counts)
-  const bytes = new Uint8Array(HEADER_BYTES + entries * (BUCKET_BYTES + width))
+/** The last one: very many are made, and none is kept. */
+const merged: MergedCounts = {
+  buckets: new Uint16Array(BUCKET_COUNT),
+  counts: new Float64Array(BUCKET_COUNT),
+  entries: 0,
+}
+
+/**
+ * The histogram's calls and the added ones, in one pass: that is most of what saving a function costs. Bytes behind the last whole
+ * entry are ignored. What is returned is good until the next call.
+ */
+export function mergeHistogram(
+  bytes: Uint8Array | null,
+  { buckets: addedBuckets, counts: addedCounts }: Counts,
+): MergedCounts {
+  const { buckets, counts } = merged
+  const width = bytes?.[0] ?? 0
+  const entryBytes = BUCKET_BYTES + width
+  const end = width === 0 ? 0 : bytes!.length - entryBytes
+  let at = HEADER_BYTES
+  let added = 0
+  let entries = 0
+  for (;;) {
+    const left = at <= end ? (bytes![at]! << 8) | bytes![at + 1]! : NO_BUCKET
+    const right = added < addedBuckets.length ? addedBuckets[added]! : NO_BUCKET
+    if (left === NO_BUCKET && right === NO_BUCKET) break
+    let count = 0
+    if (left <= right) {
+      count = bytes![at + BUCKET_BYTES]!
+      for (let i = 1; i < width; i++) count = count * BYTE + bytes![at + BUCKET_BYTES + i]!
+      at += entryBytes
+    }
+    if (right <= left) count += addedCounts[added++]!
+    buckets[entries] = left < right ? left : right
+    counts[entries++] = count
+  }
+  merged.entries = entries
+  return merged
+}
+
+/** @param into has it if its length is right; undefined: none */
+export function encodeHistogram(
+  { buckets, counts }: Counts,
+  entries = buckets.length,
+  into?: Uint8Array | null,
+): Uint8Array {
+  const width = widthOf(counts, entries)
+  const sizeBytes = entries === 0 ? 0 : HEADER_BYTES + entries * (BUCKET_BYTES + width)
+  // from a pool: memory of its own takes longer than all the rest
+  const bytes = into?.length === sizeBytes ? into : Buffer.allocUnsafe(sizeBytes)
+  if (entries === 0) return bytes
   bytes[0] = width
   let at = HEADER_BYTES
   for (let i = 0; i < entries; i++) {
     const bucket = buckets[i]!
-    bytes[at] = bucket >>> 8
-    bytes[at + 1] = bucket
-    at += BUCKET_BYTES + width
+    bytes[at++] = bucket >>> 8
+    bytes[at++] = bucket & 0xff
+    if (width <= MOST_WHOLE_BYTES) {
+      const count = counts[i]! | 0
+      for (let bits = (width - 1) * 8; bits >= 0; bits -= 8) bytes[at++] = (count >> bits) & 0xff
+      continue
+    }
     let rest = counts[i]!
-    for (let place = at - 1; place >= at - width; place--) {
-      bytes[place] = rest % BYTE
-      rest = Math.floor(rest / BYTE)
+    for (let shift = BYTE ** (width - 1); shift >= 1; shift /= BYTE) {
+      const digit = Math.floor(rest / shift)
+      bytes[at++] = digit
+      rest -= digit * shift
     }
   }
   return bytes
 }
 
-/** Bytes behind the last whole entry are ignored. What is returned is good until the next call. */
-export function decodeHistogram(bytes: Uint8Array | null): Counts {
-  const width = bytes?.[0] ?? 0
-  const entry = BUCKET_BYTES + width
-  let length = 0
-  for (let at = HEADER_BYTES; width > 0 && at + entry <= bytes!.length; at += entry) {
-    let count = 0
-    for (let place = at + BUCKET_BYTES; place < at + entry; place++) {
-      count = count * BYTE + bytes![place]!
-    }
-    decodedBuckets[length] = (bytes![at]! << 8) | bytes![at + 1]!
-    decodedCounts[length++] = count
-  }
-  return { buckets: decodedBuckets.subarray(0, length), counts: decodedCounts.subarray(0, length) }
-}
-
 /** Bytes that the largest count needs. */
-function widthOf(counts: ArrayLike<number>): number {
+function widthOf(counts: ArrayLike<number>, entries: number): number {
   let largest = 0
-  for (let i = 0; i < counts.length; i++) largest = Math.max(largest, counts[i]!)
+  for (let i = 0; i < entries; i++) if (counts[i]! > largest) largest = counts[i]!
   let width = 1
   for (let limit = BYTE; largest >= limit; limit *= BYTE) width++
   return width

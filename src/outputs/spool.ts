@@ -34,6 +34,7 @@ export interface SpoolOwner {
 /** Where a batch stands in the file. */
 export interface FramePlace {
   sequence: number
+  fromMs: number // of its batch
   position: number
   sizeBytes: number
 }
@@ -94,7 +95,8 @@ export function appendBatch(
     writeAt(files, descriptor, header, 0, header.length, 0)
     const position = end + header.length
     writeAt(files, descriptor, frame, 0, frame.length, position)
-    return { sequence: batch.sequence, position, sizeBytes: frame.length }
+    const { sequence, fromMs } = batch
+    return { sequence, fromMs, position, sizeBytes: frame.length }
   } catch (error) {
     files.truncate(descriptor, end)
     throw error
@@ -104,43 +106,32 @@ export function appendBatch(
 }
 
 /**
- * Whose the file is, and the places of its batches up to the first that is torn.
+ * Whose the file is.
  *
  * @throws {CorruptionError} it is no spool, or a newer version's
  * @throws the file system's error
  */
+export function readSpoolOwner(files: FileLayer, path: string): SpoolOwner {
+  return withFile(files, path, (descriptor) => readOwner(files, path, descriptor).owner)
+}
+
+/** The same, and the places of its batches up to the first that is torn. */
 export function readSpool(
   files: FileLayer,
   path: string,
 ): { owner: SpoolOwner; frames: FramePlace[] } {
   return withFile(files, path, (descriptor) => {
-    const header = readBytes(files, descriptor, HEADER_BYTES, 0)
-    const view = new DataView(header.buffer)
-    if (header.length < HEADER_BYTES || view.getUint32(0, true) !== SPOOL_MAGIC) {
-      throw new CorruptionError(path, 0, 'not a spool')
-    }
-    if (view.getUint16(4, true) > SPOOL_VERSION) {
-      throw new CorruptionError(path, 4, 'a spool of a newer version', {
-        code: 'KRONICLER_VERSION',
-      })
-    }
-    const length = view.getUint32(8, true)
-    if (HEADER_BYTES + length > files.fstat(descriptor).sizeBytes) {
-      throw new CorruptionError(path, 8, 'the header is torn')
-    }
-    const text = readBytes(files, descriptor, length, HEADER_BYTES)
-    if (checksum(text) !== view.getUint32(12, true)) {
-      throw new CorruptionError(path, HEADER_BYTES, 'the checksum of the header does not match')
-    }
+    const { owner, sizeBytes } = readOwner(files, path, descriptor)
     const frames: FramePlace[] = []
-    let position = HEADER_BYTES + text.length
+    let position = sizeBytes
     for (;;) {
       const frame = readFrame(files, descriptor, position)
       if (frame === undefined) break
-      frames.push({ sequence: frame.value.sequence, position, sizeBytes: frame.sizeBytes })
+      const { sequence, fromMs } = frame.value
+      frames.push({ sequence, fromMs, position, sizeBytes: frame.sizeBytes })
       position += frame.sizeBytes
     }
-    return { owner: JSON.parse(decodeUtf8(text)) as SpoolOwner, frames }
+    return { owner, frames }
   })
 }
 
@@ -191,6 +182,31 @@ function withFile<T>(files: FileLayer, path: string, work: (descriptor: number) 
   } finally {
     files.close(descriptor)
   }
+}
+
+function readOwner(
+  files: FileLayer,
+  path: string,
+  descriptor: number,
+): { owner: SpoolOwner; sizeBytes: number } {
+  const header = readBytes(files, descriptor, HEADER_BYTES, 0)
+  const view = new DataView(header.buffer)
+  if (header.length < HEADER_BYTES || view.getUint32(0, true) !== SPOOL_MAGIC) {
+    throw new CorruptionError(path, 0, 'not a spool')
+  }
+  if (view.getUint16(4, true) > SPOOL_VERSION) {
+    throw new CorruptionError(path, 4, 'a spool of a newer version', { code: 'KRONICLER_VERSION' })
+  }
+  const length = view.getUint32(8, true)
+  if (HEADER_BYTES + length > files.fstat(descriptor).sizeBytes) {
+    throw new CorruptionError(path, 8, 'the header is torn')
+  }
+  const text = readBytes(files, descriptor, length, HEADER_BYTES)
+  if (checksum(text) !== view.getUint32(12, true)) {
+    throw new CorruptionError(path, HEADER_BYTES, 'the checksum of the header does not match')
+  }
+  const owner = JSON.parse(decodeUtf8(text)) as SpoolOwner
+  return { owner, sizeBytes: HEADER_BYTES + length }
 }
 
 function encodeHeader(owner: SpoolOwner): Uint8Array {

@@ -9,8 +9,10 @@ import { NameLog, type NameLimits } from '../queue/name-log.ts'
 import type { SharedMemory } from '../queue/layout.ts'
 import type { OutputHealth } from '../types.ts'
 import { Cutter, type OutputMemory } from './cutter.ts'
+import { DriverGuard } from './driver-guard.ts'
 import { openStore } from './open-store.ts'
 import { OutputWorker, type OutputWorkerSetup } from './output-worker.ts'
+import { lowerThreadPriority } from './thread-priority.ts'
 
 export interface OutputSetup extends OutputWorkerSetup {
   memory: OutputMemory
@@ -34,11 +36,12 @@ export type OutputsMessage =
 const setup = workerData as OutputsThreadSetup
 const names = new NameLog(setup.memory.names, setup.names, threadId)
 const workers = setup.outputs.map((output, index) => {
+  const guard = new DriverGuard(output.memory.control)
   const cutter = new Cutter(setup.memory, output.memory, names, setup.functions, threadId)
   return new OutputWorker(output, {
     files: nodeFiles,
     cutter,
-    open: openStore,
+    open: (descriptor) => openStore(descriptor, guard),
     onHealth: (health) => {
       post({ output: index, health })
     },
@@ -62,4 +65,5 @@ async function answer(id: number, request: OutputsRequest['request']): Promise<v
   if (request === 'close') parentPort!.close() // nothing keeps the thread any more
 }
 
+lowerThreadPriority()
 for (const worker of workers) worker.start()

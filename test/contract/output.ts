@@ -4,6 +4,7 @@
 import { describe, expect, test } from 'vitest'
 import { MetricsAccumulator } from '../../src/metrics/accumulator.ts'
 import { bucketOf } from '../../src/metrics/histogram.ts'
+import { MinuteSums } from '../../src/outputs/minute-sums.ts'
 import type { Batch, FunctionDifference, OutputStore } from '../../src/outputs/output.ts'
 
 export interface TotalsRead {
@@ -68,6 +69,12 @@ export function batchOf(
   return { writer: 'w1', process: 'host:1', sequence, ...times, functions, ...changes }
 }
 
+/** The batch in both tables. */
+export async function saveWhole(store: OutputStore, batch: Batch): Promise<void> {
+  await store.save(batch)
+  await store.saveMinute(new MinuteSums(batch))
+}
+
 export function durationsOf(count: number, seed: number): number[] {
   return Array.from({ length: count }, (_, i) => {
     const x = Math.sin(seed * 1000 + i) * 10_000
@@ -91,7 +98,7 @@ export function outputContract(
     promise('makes the tables, with the columns that were promised first', async () => {
       const place = await output.create()
       const store = await place.open()
-      await store.save(batchOf(1, [differenceOf('f', [1000])]))
+      await saveWhole(store, batchOf(1, [differenceOf('f', [1000])]))
       await store.close()
       const [row] = await place.read('SELECT * FROM metrics')
       expect(Object.keys(row!).slice(0, 15)).toEqual([
@@ -105,7 +112,10 @@ export function outputContract(
       const store = await place.open()
       const parts = [durationsOf(400, 1), durationsOf(1, 2), durationsOf(900, 3)]
       for (const [i, part] of parts.entries()) {
-        await store.save(batchOf(i + 1, [differenceOf('f', part), differenceOf(`g${i}`, [5])]))
+        await saveWhole(
+          store,
+          batchOf(i + 1, [differenceOf('f', part), differenceOf(`g${i}`, [5])]),
+        )
       }
       await store.close()
       const rows = (await place.read(READ_TOTALS)) as unknown as TotalsRead[]
@@ -137,14 +147,14 @@ export function outputContract(
       const place = await output.create()
       const store = await place.open()
       const first = batchOf(1, [differenceOf('f', [1000, 2000])])
-      await store.save(first)
-      await store.save(first)
-      await store.save(batchOf(2, [differenceOf('f', [3000])]))
-      await store.save(first)
-      await store.save({ ...first, writer: 'w2' })
+      await saveWhole(store, first)
+      await saveWhole(store, first)
+      await saveWhole(store, batchOf(2, [differenceOf('f', [3000])]))
+      await saveWhole(store, first)
+      await saveWhole(store, { ...first, writer: 'w2' })
       await store.close()
       const again = await place.open() // by another connection
-      await again.save(first)
+      await saveWhole(again, first)
       await again.close()
       const [row] = await place.read('SELECT calls, errors FROM metrics')
       expect(row).toEqual({ calls: 5, errors: 3 })
@@ -154,13 +164,78 @@ export function outputContract(
       expect(minutes).toEqual({ calls: 5, lines: 1 })
     })
 
+    promise('takes a minute of several batches once, and merges the parts of one', async () => {
+      const place = await output.create()
+      const store = await place.open()
+      const parts = [durationsOf(40, 1), durationsOf(70, 2), durationsOf(20, 3)]
+      const batches = parts.map((part, i) => batchOf(i + 1, [differenceOf('f', part)]))
+      for (const batch of batches) await store.save(batch)
+      const sums = new MinuteSums(batches[0]!)
+      sums.add(batches[1]!)
+      await store.saveMinute(sums)
+      await store.saveMinute(sums)
+      for (const batch of batches.slice(0, 2)) await store.saveMinute(new MinuteSums(batch)) // as whoever finds the spool would
+      const rest = new MinuteSums(batches[2]!)
+      rest.add(batchOf(4, [differenceOf('g', [7])]))
+      await store.saveMinute(rest)
+      await store.close()
+      const all = parts.flat()
+      const rows = await place.read(
+        'SELECT function_name, calls, errors, total_time, min, max FROM metrics_by_minute ORDER BY function_name',
+      )
+      expect(rows).toEqual([
+        {
+          function_name: 'f',
+          calls: 130,
+          errors: 4 + 7 + 2,
+          total_time: expect.closeTo(all.reduce((sum, ns) => sum + ns, 0) / 1e9, 12),
+          min: Math.min(...all) / 1e9,
+          max: Math.max(...all) / 1e9,
+        },
+        { function_name: 'g', calls: 1, errors: 1, total_time: 7e-9, min: 7e-9, max: 7e-9 },
+      ])
+      const truth = new MetricsAccumulator()
+      for (const duration of all) truth.add(duration, false)
+      const [row] = await place.read(output.quantileSql('f', 0.9))
+      expect((row!['value'] as number) * 1e9).toBeCloseTo(truth.quantile(0.9), 2)
+    })
+
+    promise('goes on from what the table has, whoever has changed it', async () => {
+      const place = await output.create()
+      const [a, b] = [await place.open(), await place.open()]
+      const parts = [durationsOf(30, 1), durationsOf(50, 2), durationsOf(60, 3)]
+      await a.save(batchOf(1, [differenceOf('f', parts[0]!), differenceOf('g', [5])]))
+      await b.save(batchOf(1, [differenceOf('f', parts[1]!)], { writer: 'w2' }))
+      await a.save(batchOf(2, [differenceOf('f', parts[2]!), differenceOf('new', [9])]))
+      const truth = new MetricsAccumulator()
+      for (const duration of parts.flat()) truth.add(duration, false)
+      const [f] = await place.read("SELECT calls, p90 FROM metrics WHERE function_name = 'f'")
+      expect(f).toEqual({ calls: 140, p90: expect.closeTo(truth.quantile(0.9) / 1e9, 12) })
+      // by hand: one is forgotten, one is begun anew
+      await place.read("DELETE FROM metrics WHERE function_name = 'g'")
+      await place.read(
+        "UPDATE metrics SET calls = 0, time_ns = 0, errors = 0, histogram = NULL WHERE function_name = 'f'",
+      )
+      await a.save(batchOf(3, [differenceOf('f', [8, 8]), differenceOf('g', [6, 6])]))
+      expect(await place.read('SELECT function_name, calls, p50 FROM metrics ORDER BY 1')).toEqual([
+        { function_name: 'f', calls: 2, p50: expect.any(Number) },
+        { function_name: 'g', calls: 2, p50: 6e-9 },
+        { function_name: 'new', calls: 1, p50: 9e-9 },
+      ])
+      await a.close()
+      await b.close()
+    })
+
     promise('keeps minutes and processes apart, and expires minutes only', async () => {
       const place = await output.create()
       const store = await place.open()
       const later = { fromMs: MINUTE + 61_000, toMs: MINUTE + 62_000 }
-      await store.save(batchOf(1, [differenceOf('f', [10, 20])]))
-      await store.save(batchOf(2, [differenceOf('f', [30])], later))
-      await store.save(batchOf(1, [differenceOf('f', [40])], { writer: 'w2', process: 'host:2' }))
+      await saveWhole(store, batchOf(1, [differenceOf('f', [10, 20])]))
+      await saveWhole(store, batchOf(2, [differenceOf('f', [30])], later))
+      await saveWhole(
+        store,
+        batchOf(1, [differenceOf('f', [40])], { writer: 'w2', process: 'host:2' }),
+      )
       const count = 'SELECT process, calls FROM metrics_by_minute ORDER BY process, minute'
       expect(await place.read(count)).toEqual([
         { process: 'host:1', calls: 2 },
@@ -170,7 +245,7 @@ export function outputContract(
       await store.expire(MINUTE + 60_000)
       expect(await place.read(count)).toEqual([{ process: 'host:1', calls: 1 }])
       expect(await place.read('SELECT calls FROM metrics')).toEqual([{ calls: 4 }])
-      await store.save(batchOf(2, [differenceOf('f', [30])], later)) // still known
+      await saveWhole(store, batchOf(2, [differenceOf('f', [30])], later)) // still known
       expect(await place.read('SELECT calls FROM metrics')).toEqual([{ calls: 4 }])
       await store.close()
     })
@@ -183,9 +258,12 @@ export function outputContract(
         const parts = [durationsOf(500, 4), durationsOf(700, 5), durationsOf(3, 6)]
         for (const [i, part] of parts.entries()) {
           const at = MINUTE + i * 60_000
-          await store.save(batchOf(i + 1, [differenceOf('f', part)], { fromMs: at, toMs: at + 1 }))
+          await saveWhole(
+            store,
+            batchOf(i + 1, [differenceOf('f', part)], { fromMs: at, toMs: at + 1 }),
+          )
         }
-        await store.save(batchOf(4, [differenceOf('one', [12_345])]))
+        await saveWhole(store, batchOf(4, [differenceOf('one', [12_345])]))
         await store.close()
         const truth = new MetricsAccumulator()
         for (const duration of parts.flat()) truth.add(duration, false)
@@ -207,7 +285,10 @@ export function outputContract(
         "INSERT INTO metrics VALUES ('old', 10, 0.5, 2), ('f', 4, 0.25, 1), ('never', 0, NULL, NULL)",
       )
       const store = await place.open()
-      await store.save(batchOf(1, [differenceOf('f', [1e9, 2e9]), differenceOf('never', [1e9])]))
+      await saveWhole(
+        store,
+        batchOf(1, [differenceOf('f', [1e9, 2e9]), differenceOf('never', [1e9])]),
+      )
       await store.close()
       const rows = await place.read(
         'SELECT function_name, calls, average_time, errors, total_time, p50 FROM metrics ORDER BY function_name',
@@ -247,13 +328,15 @@ export function outputContract(
         'a,b',
         '\\x',
       ]
-      await store.save(
+      await saveWhole(
+        store,
         batchOf(
           1,
           names.map((each) => differenceOf(each, [1000])),
         ),
       )
-      await store.save(
+      await saveWhole(
+        store,
         batchOf(
           2,
           names.map((each) => differenceOf(each, [1000])),
@@ -273,7 +356,7 @@ export function outputContract(
         for (let sequence = 1; sequence <= 5; sequence++) {
           const functions = ['a', 'b', 'c'].map((each) => differenceOf(each, [1000 + sequence]))
           if (writer % 2 === 1) functions.reverse() // locks in another order
-          await store.save(batchOf(sequence, functions, { writer: `w${writer}` }))
+          await saveWhole(store, batchOf(sequence, functions, { writer: `w${writer}` }))
         }
         await store.close()
       })

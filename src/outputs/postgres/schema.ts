@@ -21,6 +21,9 @@ const TYPES: Record<ColumnType, string> = {
   bytes: 'BYTEA',
 }
 
+/** Per cent. All rows change all the time: half a page is left for their next versions, which then need no new entry in the index. */
+const TOTALS_FILL = 50
+
 /** The histograms of `metrics_by_minute`, a row for each bucket. */
 const HISTOGRAM_VIEW = `
 CREATE VIEW metrics_histogram AS
@@ -78,7 +81,9 @@ CREATE TABLE metrics_by_minute (
   PRIMARY KEY (function_name, minute, process)
 );
 CREATE INDEX metrics_by_minute_minute ON metrics_by_minute (minute);
-CREATE TABLE metrics_writers (writer TEXT PRIMARY KEY, sequence BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL);
+CREATE TABLE metrics_writers (
+  writer TEXT PRIMARY KEY, sequence BIGINT NOT NULL, updated_at TIMESTAMPTZ NOT NULL, minutes_sequence BIGINT NOT NULL
+);
 CREATE TABLE metrics_buckets (bucket INTEGER PRIMARY KEY, upper DOUBLE PRECISION NOT NULL, midpoint DOUBLE PRECISION NOT NULL);
 CREATE TABLE metrics_version (version INTEGER NOT NULL);
 INSERT INTO metrics_version VALUES (${TABLES_VERSION});
@@ -87,7 +92,7 @@ ${QUANTILE_FUNCTION};`)
   const rows = [...bucketRows()]
   await connection.query(
     'INSERT INTO metrics_buckets SELECT * FROM unnest($1::int[], $2::float8[], $3::float8[])',
-    [0, 1, 2].map((column) => rows.map((row) => row[column])),
+    [0, 1, 2].map((column) => `{${rows.map((row) => row[column]).join(',')}}`),
   )
 }
 
@@ -103,7 +108,9 @@ async function prepareTotals(connection: PostgresConnection): Promise<void> {
   const existing = await columnsOf(connection, 'metrics')
   if (existing.length === 0) {
     const columns = definitions(TOTALS_COLUMNS).replace('TEXT', 'TEXT PRIMARY KEY')
-    await connection.query(`CREATE TABLE metrics (\n  ${columns}\n)`)
+    await connection.query(
+      `CREATE TABLE metrics (\n  ${columns}\n) WITH (fillfactor = ${TOTALS_FILL})`,
+    )
     return
   }
   const reason = unusable(existing)
@@ -130,9 +137,4 @@ async function columnsOf(connection: PostgresConnection, table: string): Promise
 
 function definitions(columns: readonly (readonly [string, ColumnType])[]): string {
   return columns.map(([name, type]) => `"${name}" ${TYPES[type]}`).join(',\n  ')
-}
-
-/** Of a parameter with a column's values; bytes are told by their place. */
-export function arrayType(type: ColumnType): string {
-  return type === 'bytes' ? 'int[]' : `${TYPES[type]}[]`
 }

@@ -4,34 +4,42 @@
  * merges is what it overwrites; it is gone with the connection, however that ends.
  */
 import type { PostgresOutput } from '../../types.ts'
-import { mergeMinute, mergeTotals, type StoredSums, type StoredTotals } from '../merge-row.ts'
-import { MINUTE_MS, minuteOf, type Batch, type OutputStore } from '../output.ts'
-import { MINUTE_COLUMNS, TOTALS_COLUMNS, type ColumnType } from '../tables.ts'
+import {
+  mergeMinutes,
+  mergeTotals,
+  type MinuteRow,
+  type StoredSums,
+  type StoredTotals,
+  type TotalsRow,
+} from '../merge-row.ts'
+import {
+  MINUTE_MS,
+  type Batch,
+  type FunctionDifference,
+  type Minute,
+  type OutputStore,
+} from '../output.ts'
+import { TotalsCache } from '../totals-cache.ts'
 import { connectPostgres, type PostgresConnection } from './connection.ts'
-import { arrayType, prepareTables } from './schema.ts'
+import { prepareTables } from './schema.ts'
 
 const WRITERS_KEPT_MS = 90 * 24 * 60 * MINUTE_MS
 
 /** One for each schema. */
 const TAKE_TURNS = `SELECT pg_advisory_xact_lock(hashtext('kronicler'), hashtext(current_schema()))`
 
-const SAVE_TOTALS = upsert('metrics', TOTALS_COLUMNS, ['function_name'])
-const SAVE_MINUTES = upsert('metrics_by_minute', MINUTE_COLUMNS, [
-  'function_name',
-  'minute',
-  'process',
-])
-
-/** As the driver returns them: 64-bit integers as text, times as dates. */
-type Raw<Row> = { [K in keyof Row]: K extends 'calls' | 'errors' | 'base_calls' ? string : Row[K] }
-type RawTotals = Raw<Omit<StoredTotals, 'first_seen'>> & {
-  function_name: string
-  first_seen: Date | null
+interface LastOfWriter {
+  saves: number | null // a number that every save to the totals raises, whoever's
+  sequence: number | null // of the writer's last batch in the totals
+  minutes_sequence: number | null // and in the minutes
 }
-type RawMinute = Raw<StoredSums> & { function_name: string }
+
+type Named<Row> = Row & { function_name: string }
 
 export class PostgresStore implements OutputStore {
   readonly #connection: PostgresConnection
+  readonly #cache = new TotalsCache()
+  #saves = NaN // as it was when the cache was right
 
   private constructor(connection: PostgresConnection) {
     this.#connection = connection
@@ -50,30 +58,36 @@ export class PostgresStore implements OutputStore {
   }
 
   async save(batch: Batch): Promise<void> {
+    try {
+      await this.#inTurn(() => this.#addToTotals(batch))
+    } catch (error) {
+      this.#cache.clear() // it may have rows that are not in the database
+      if (!(error instanceof ChangedByOthersError)) throw error
+      await this.#inTurn(() => this.#addToTotals(batch))
+    }
+  }
+
+  async saveMinute(minute: Minute): Promise<void> {
     await this.#inTurn(async () => {
-      const { rows } = await this.#connection.query(
-        'SELECT sequence FROM metrics_writers WHERE writer = $1',
-        [batch.writer],
-      )
-      const [last] = rows as { sequence: string }[]
-      if (last !== undefined && Number(last.sequence) >= batch.sequence) return
+      const { writer, sequence } = minute
+      const last = await this.#lastOf(writer)
+      if (last.minutes_sequence !== null && last.minutes_sequence >= sequence) return
       await this.#connection.query(
-        `INSERT INTO metrics_writers VALUES ($1, $2, now())
-         ON CONFLICT (writer) DO UPDATE SET sequence = excluded.sequence, updated_at = excluded.updated_at`,
-        [batch.writer, batch.sequence],
+        `INSERT INTO metrics_writers (writer, sequence, updated_at, minutes_sequence) VALUES ($1, $2, now(), $2)
+         ON CONFLICT (writer) DO UPDATE SET minutes_sequence = excluded.minutes_sequence, updated_at = excluded.updated_at`,
+        [writer, sequence],
       )
-      await this.#saveTotals(batch)
-      await this.#saveMinutes(batch)
+      await this.#saveMinuteRows(minute)
     })
   }
 
   async expire(beforeMs: number): Promise<void> {
     await this.#inTurn(async () => {
       await this.#connection.query('DELETE FROM metrics_by_minute WHERE minute < $1', [
-        new Date(beforeMs),
+        timeText(beforeMs),
       ])
       await this.#connection.query('DELETE FROM metrics_writers WHERE updated_at < $1', [
-        new Date(Math.min(beforeMs, Date.now() - WRITERS_KEPT_MS)),
+        timeText(Math.min(beforeMs, Date.now() - WRITERS_KEPT_MS)),
       ])
     })
   }
@@ -82,59 +96,119 @@ export class PostgresStore implements OutputStore {
     await this.#connection.end()
   }
 
-  async #saveTotals(batch: Batch): Promise<void> {
+  async #lastOf(writer: string): Promise<LastOfWriter> {
     const { rows } = await this.#connection.query(
-      `SELECT function_name, calls, errors, "min", "max", time_ns, squared_deviations, histogram, base_calls, base_time, first_seen
-       FROM metrics WHERE function_name = ANY ($1)`,
-      [batch.functions.map(({ name }) => name)],
+      `SELECT sum(sequence)::float8 AS saves, max(sequence) FILTER (WHERE writer = $1)::float8 AS sequence,
+       max(minutes_sequence) FILTER (WHERE writer = $1)::float8 AS minutes_sequence FROM metrics_writers`,
+      [writer],
     )
-    const stored = new Map(
-      (rows as RawTotals[]).map((row) => [row.function_name, withNumbers(row)]),
-    )
-    const savedAt = new Date()
-    await this.#connection.query(
-      SAVE_TOTALS,
-      parametersOf(
-        TOTALS_COLUMNS,
-        batch.functions.map((difference) => {
-          const row = mergeTotals(stored.get(difference.name), difference, batch)
-          return {
-            ...row,
-            function_name: difference.name,
-            first_seen: new Date(row.first_seen!),
-            last_seen: new Date(row.last_seen),
-            updated_at: savedAt,
-          }
-        }),
-      ),
-    )
+    return rows[0] as LastOfWriter
   }
 
-  async #saveMinutes(batch: Batch): Promise<void> {
-    const minute = new Date(minuteOf(batch))
-    const { rows } = await this.#connection.query(
-      `SELECT function_name, calls, errors, "min", "max", time_ns, squared_deviations, histogram FROM metrics_by_minute
-       WHERE minute = $1 AND process = $2 AND function_name = ANY ($3)`,
-      [minute, batch.process, batch.functions.map(({ name }) => name)],
-    )
-    const stored = new Map(
-      (rows as RawMinute[]).map((row) => [
-        row.function_name,
-        { ...row, calls: Number(row.calls), errors: Number(row.errors) },
-      ]),
-    )
+  async #addToTotals(batch: Batch): Promise<void> {
+    const { writer, sequence } = batch
+    const last = await this.#lastOf(writer)
+    if (last.sequence !== null && last.sequence >= sequence) return
+    if (last.saves !== this.#saves) this.#cache.clear()
+    this.#saves = (last.saves ?? 0) - (last.sequence ?? 0) + sequence
     await this.#connection.query(
-      SAVE_MINUTES,
-      parametersOf(
-        MINUTE_COLUMNS,
-        batch.functions.map((difference) => ({
-          ...mergeMinute(stored.get(difference.name), difference),
-          function_name: difference.name,
-          minute,
-          process: batch.process,
-        })),
-      ),
+      `INSERT INTO metrics_writers (writer, sequence, updated_at, minutes_sequence) VALUES ($1, $2, now(), 0)
+       ON CONFLICT (writer) DO UPDATE SET sequence = excluded.sequence, updated_at = excluded.updated_at`,
+      [writer, sequence],
     )
+    await this.#saveTotals(batch)
+  }
+
+  async #saveTotals(batch: Batch): Promise<void> {
+    const { functions } = batch
+    const times = [batch.fromMs, batch.toMs, Date.now()].map(timeText)
+    const isKnown = ({ name }: FunctionDifference): boolean => this.#cache.get(name) !== undefined
+    const known = functions.filter(isKnown)
+    const others = functions.filter((difference) => !isKnown(difference))
+    if (known.length > 0) {
+      const before = new Map(known.map(({ name }) => [name, this.#cache.get(name)!]))
+      const rows = this.#merge(known, before)
+      const { rowCount } = await this.#connection.query(UPDATE_TOTALS, [
+        ...times,
+        ...arraysOf(TOTALS, rows),
+        ...arraysOf(KNOWN, [...before.values()]),
+      ])
+      if (rowCount !== known.length) throw new ChangedByOthersError()
+    }
+    if (others.length > 0) {
+      const rows = this.#merge(others, await this.#totalsOf(others))
+      await this.#connection.query(UPSERT_TOTALS, [
+        ...times,
+        ...arraysOf(TOTALS, rows),
+        ...arraysOf(BASE, rows),
+      ])
+    }
+  }
+
+  #merge(
+    functions: readonly FunctionDifference[],
+    before: ReadonlyMap<string, StoredTotals>,
+  ): Named<TotalsRow>[] {
+    return functions.map((difference) => {
+      const { name } = difference
+      const row = mergeTotals(before.get(name), difference)
+      this.#cache.set(name, row)
+      return { function_name: name, ...row }
+    })
+  }
+
+  async #totalsOf(functions: readonly FunctionDifference[]): Promise<Map<string, StoredTotals>> {
+    const { rows } = await this.#connection.query(
+      `SELECT function_name, calls::float8, errors::float8, "min", "max", time_ns, squared_deviations, histogram,
+       base_calls::float8, base_time FROM metrics WHERE function_name = ANY ($1::text[])`,
+      [
+        arrayText(
+          'text',
+          functions.map(({ name }) => name),
+        ),
+      ],
+    )
+    return byName(rows as Named<StoredTotals>[])
+  }
+
+  /** As a rule no row of the minute is there yet. */
+  async #saveMinuteRows({ minuteMs, process, rows }: Minute): Promise<void> {
+    const minute = timeText(minuteMs)
+    const all = [...rows].map(([name, row]) => ({ function_name: name, ...row }))
+    const inserted = await this.#connection.query(INSERT_MINUTES, [
+      minute,
+      process,
+      ...arraysOf(MINUTES, all),
+    ])
+    if (inserted.rowCount === all.length) return
+    const isNew = new Set((inserted.rows as Named<object>[]).map((row) => row.function_name))
+    const others = all.filter(({ function_name }) => !isNew.has(function_name))
+    const stored = await this.#minutesOf(minute, process, others)
+    const merged = others.map((row) => ({
+      function_name: row.function_name,
+      ...mergeMinutes(stored.get(row.function_name)!, row),
+    }))
+    await this.#connection.query(UPDATE_MINUTES, [minute, process, ...arraysOf(MINUTES, merged)])
+  }
+
+  async #minutesOf(
+    minute: string,
+    process: string,
+    of: readonly Named<MinuteRow>[],
+  ): Promise<Map<string, StoredSums>> {
+    const { rows } = await this.#connection.query(
+      `SELECT function_name, calls::float8, errors::float8, "min", "max", time_ns, squared_deviations, histogram
+       FROM metrics_by_minute WHERE minute = $1 AND process = $2 AND function_name = ANY ($3::text[])`,
+      [
+        minute,
+        process,
+        arrayText(
+          'text',
+          of.map(({ function_name }) => function_name),
+        ),
+      ],
+    )
+    return byName(rows as Named<StoredSums>[])
   }
 
   async #inTurn(work: () => Promise<void>): Promise<void> {
@@ -150,60 +224,131 @@ export class PostgresStore implements OutputStore {
   }
 }
 
-type Columns = readonly (readonly [name: string, type: ColumnType])[]
+/** The rows are not those that were written last: somebody has changed the table by hand. */
+class ChangedByOthersError extends Error {}
 
-/**
- * A parameter is an array for each column, and the last one all bytes, of which a row has its place and length. Columns that
- * somebody else has added keep their values.
- */
-function upsert(table: string, columns: Columns, key: readonly string[]): string {
-  const names = columns.map(([name]) => `"${name}"`)
-  const arrays = columns.map(([, type], i) => `$${i + 1}::${arrayType(type)}`)
-  const size = columns.length + 1
-  const values = columns.map(([name, type]) =>
-    type === 'bytes' ? `substring($${size + 1}::bytea FROM t."${name}" FOR t.size)` : `t."${name}"`,
-  )
-  const set = columns
-    .filter(([name]) => !key.includes(name))
+/** Parameters that are an array for each column; bytes are two of them and one with all bytes: see `arraysOf`. */
+type Columns = readonly (readonly [name: string, type: 'text' | 'bigint' | 'float8' | 'bytes'])[]
+
+const TOTALS: Columns = [
+  ['function_name', 'text'],
+  ['calls', 'bigint'],
+  ['errors', 'bigint'],
+  ['min', 'float8'],
+  ['max', 'float8'],
+  ['standard_deviation', 'float8'],
+  ['p50', 'float8'],
+  ['p90', 'float8'],
+  ['p95', 'float8'],
+  ['p99', 'float8'],
+  ['time_ns', 'float8'],
+  ['squared_deviations', 'float8'],
+  ['histogram', 'bytes'],
+]
+/** Of the row as it is believed to be. */
+const KNOWN: Columns = [
+  ['calls', 'bigint'],
+  ['time_ns', 'float8'],
+]
+const BASE: Columns = [
+  ['base_calls', 'bigint'],
+  ['base_time', 'float8'],
+]
+const MINUTES: Columns = [
+  ['function_name', 'text'],
+  ['calls', 'bigint'],
+  ['errors', 'bigint'],
+  ['min', 'float8'],
+  ['max', 'float8'],
+  ['time_ns', 'float8'],
+  ['squared_deviations', 'float8'],
+  ['histogram', 'bytes'],
+]
+
+const UPDATE_TOTALS = `UPDATE metrics AS m SET ${setTotals('t')}
+  FROM (${valuesOf([...TOTALS, ['known_calls', 'bigint'], ['known_time_ns', 'float8']], 3)}) AS t
+  WHERE m.function_name = t.function_name AND m.calls = t.known_calls AND m.time_ns = t.known_time_ns`
+
+const UPSERT_TOTALS = `INSERT INTO metrics AS m (${namesOf([...TOTALS, ...BASE])}, total_time, average_time, first_seen, last_seen, updated_at)
+  SELECT ${namesOf([...TOTALS, ...BASE])}, base_time + time_ns / 1e9, (base_time + time_ns / 1e9) / calls,
+    $1::timestamptz, $2::timestamptz, $3::timestamptz FROM (${valuesOf([...TOTALS, ...BASE], 3)}) AS t
+  ON CONFLICT (function_name) DO UPDATE SET ${setTotals('excluded')}`
+
+const INSERT_ALL_MINUTES = `INSERT INTO metrics_by_minute (minute, process, ${namesOf(MINUTES)}, total_time)
+  SELECT $1::timestamptz, $2::text, ${namesOf(MINUTES)}, time_ns / 1e9 FROM (${valuesOf(MINUTES, 2)}) AS t`
+const INSERT_MINUTES = `${INSERT_ALL_MINUTES} ON CONFLICT DO NOTHING RETURNING function_name`
+const UPDATE_MINUTES = `${INSERT_ALL_MINUTES} ON CONFLICT (function_name, minute, process) DO UPDATE SET
+  total_time = excluded.total_time, ${MINUTES.slice(1)
     .map(([name]) => `"${name}" = excluded."${name}"`)
-  return `INSERT INTO ${table} (${names.join(', ')}) SELECT ${values.join(', ')}
-    FROM unnest(${arrays.join(', ')}, $${size}::int[]) AS t (${names.join(', ')}, size)
-    ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`
+    .join(', ')}`
+
+/** Columns that somebody else has added keep their values. */
+function setTotals(row: 't' | 'excluded'): string {
+  const time = `m.base_time + ${row}.time_ns / 1e9`
+  return [
+    ...TOTALS.slice(1).map(([name]) => `"${name}" = ${row}."${name}"`),
+    `total_time = ${time}`,
+    `average_time = (${time}) / ${row}.calls`,
+    'first_seen = least(m.first_seen, $1::timestamptz)',
+    'last_seen = $2::timestamptz',
+    'updated_at = $3::timestamptz',
+  ].join(', ')
 }
 
-/** Arrays as the texts that the server reads: to make them is most of the work, and the driver takes several times as long. */
-function parametersOf(columns: Columns, rows: readonly object[]): (string | Buffer)[] {
-  const parts: Uint8Array[] = []
-  let end = 1 // SQL counts from one
-  const places = columns.map(([name, type]) => {
-    const values = rows.map((row) => (row as Record<string, unknown>)[name])
-    if (type !== 'bytes') return arrayText(type, values)
-    const starts = (values as Uint8Array[]).map((bytes) => {
-      parts.push(bytes)
-      end += bytes.length
-      return end - bytes.length
-    })
-    return arrayText('integer', starts)
+function namesOf(columns: Columns): string {
+  return columns.map(([name]) => `"${name}"`).join(', ')
+}
+
+/** The rows that `arraysOf` has made parameters of, behind so many others. */
+function valuesOf(columns: Columns, behind: number): string {
+  let parameter = behind
+  const arrays: string[] = []
+  const names: string[] = []
+  const values = columns.map(([name, type]) => {
+    if (type !== 'bytes') {
+      arrays.push(`$${++parameter}::${type}[]`)
+      names.push(`"${name}"`)
+      return `a."${name}"`
+    }
+    arrays.push(`$${++parameter}::int[]`, `$${++parameter}::int[]`)
+    names.push('start', 'size')
+    return `substring($${++parameter}::bytea FROM a.start FOR a.size) AS "${name}"`
   })
-  const sizes = parts.map((part) => part.length)
-  return [...places, arrayText('integer', sizes), Buffer.concat(parts)]
+  return `SELECT ${values.join(', ')} FROM unnest(${arrays.join(', ')}) AS a (${names.join(', ')})`
 }
 
-function arrayText(type: ColumnType, values: readonly unknown[]): string {
-  const texts = (values as (string | number | Date | null)[]).map((value) => {
+/** Arrays as the texts that the server reads: the driver takes several times as long to make them. */
+function arraysOf(columns: Columns, rows: readonly object[]): (string | Buffer)[] {
+  return columns.flatMap(([name, type]) => {
+    const values = rows.map((row) => (row as Record<string, unknown>)[name])
+    return type === 'bytes' ? bytesOf(values as Uint8Array[]) : [arrayText(type, values)]
+  })
+}
+
+/** Where each begins, its length, and all of them together. */
+function bytesOf(all: readonly Uint8Array[]): [starts: string, sizes: string, bytes: Buffer] {
+  let next = 1 // SQL counts from one
+  const starts = all.map(({ length }) => {
+    next += length
+    return next - length
+  })
+  const sizes = all.map(({ length }) => length)
+  return [arrayText('bigint', starts), arrayText('bigint', sizes), Buffer.concat(all)]
+}
+
+function arrayText(type: Columns[number][1], values: readonly unknown[]): string {
+  const texts = (values as (string | number | null)[]).map((value) => {
     if (value === null) return 'NULL'
-    if (value instanceof Date) return `"${value.toISOString()}"`
-    return type === 'text' ? `"${(value as string).replace(/["\\]/g, '\\$&')}"` : String(value)
+    return type === 'text' ? `"${(value as string).replace(/["\\]/g, '\\$&')}"` : value
   })
   return `{${texts.join(',')}}`
 }
 
-function withNumbers(row: RawTotals): StoredTotals {
-  return {
-    ...row,
-    calls: Number(row.calls),
-    errors: Number(row.errors),
-    base_calls: Number(row.base_calls),
-    first_seen: row.first_seen?.getTime() ?? null,
-  }
+function byName<Row>(rows: readonly Named<Row>[]): Map<string, Row> {
+  return new Map(rows.map((row) => [row.function_name, row]))
+}
+
+/** With its time zone: a driver's own text of a date may lack it. */
+function timeText(ms: number): string {
+  return new Date(ms).toISOString()
 }

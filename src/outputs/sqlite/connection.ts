@@ -11,7 +11,7 @@ import type { SqliteDriverName } from '../../types.ts'
 export type SqliteValue = string | number | null | Uint8Array
 
 export interface SqliteStatement {
-  run(...values: SqliteValue[]): unknown
+  run(...values: SqliteValue[]): { changes: number | bigint }
   all(...values: SqliteValue[]): unknown[]
 }
 

@@ -58,7 +58,9 @@ CREATE TABLE metrics_by_minute (
   PRIMARY KEY (function_name, minute, process)
 ) WITHOUT ROWID;
 CREATE INDEX metrics_by_minute_minute ON metrics_by_minute (minute);
-CREATE TABLE metrics_writers (writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL, updated_at TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE metrics_writers (
+  writer TEXT PRIMARY KEY, sequence INTEGER NOT NULL, updated_at TEXT NOT NULL, minutes_sequence INTEGER NOT NULL
+) WITHOUT ROWID;
 CREATE TABLE metrics_buckets (bucket INTEGER PRIMARY KEY, upper REAL NOT NULL, midpoint REAL NOT NULL);
 CREATE TABLE metrics_version (version INTEGER NOT NULL);
 INSERT INTO metrics_version VALUES (${TABLES_VERSION});
@@ -106,6 +108,6 @@ function definitions(columns: readonly (readonly [string, ColumnType])[]): strin
   return columns.map(([name, type]) => `${quoted(name)} ${TYPES[type]}`).join(',\n  ')
 }
 
-export function quoted(name: string): string {
+function quoted(name: string): string {
   return `"${name}"`
 }

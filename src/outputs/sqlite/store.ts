@@ -4,34 +4,48 @@
  * it overwrites; whoever holds the lock is waited for, by this thread, which has nothing else to do.
  */
 import type { SqliteOutput } from '../../types.ts'
-import { mergeMinute, mergeTotals, type StoredSums, type StoredTotals } from '../merge-row.ts'
-import { MINUTE_MS, minuteOf, type Batch, type OutputStore } from '../output.ts'
-import { MINUTE_COLUMNS, TOTALS_COLUMNS, type ColumnType } from '../tables.ts'
-import { openSqlite, type SqliteConnection, type SqliteStatement } from './connection.ts'
-import { prepareTables, quoted } from './schema.ts'
+import {
+  mergeMinutes,
+  mergeTotals,
+  type MinuteRow,
+  type StoredSums,
+  type StoredTotals,
+} from '../merge-row.ts'
+import { MINUTE_MS, type Batch, type Minute, type OutputStore } from '../output.ts'
+import type { DriverGuard } from '../driver-guard.ts'
+import { TotalsCache } from '../totals-cache.ts'
+import {
+  openSqlite,
+  type SqliteConnection,
+  type SqliteStatement,
+  type SqliteValue,
+} from './connection.ts'
+import { prepareTables } from './schema.ts'
 
 /** In one go; then the attempt has failed, and the next one comes later. */
 const BUSY_TIMEOUT_MS = 2000
 const WRITERS_KEPT_MS = 90 * 24 * 60 * MINUTE_MS
 
-interface Statements {
-  sequence: SqliteStatement
-  mark: SqliteStatement
-  totals: SqliteStatement
-  saveTotals: SqliteStatement
-  minutes: SqliteStatement
-  saveMinutes: SqliteStatement
-}
+/**
+ * A batch changes every page of the totals. Pages that do not fit SQLite's cache, 2 MB by default, are read and written several
+ * times; and a log that is copied to the database at every thousandth page would be so at every batch.
+ */
+const TUNING = `
+PRAGMA cache_size = -16000;
+PRAGMA wal_autocheckpoint = 4000`
 
 export class SqliteStore implements OutputStore {
+  readonly #guard: DriverGuard
   readonly #connection: SqliteConnection
   readonly #statements: Statements
+  readonly #cache = new TotalsCache()
+  #dataVersion = NaN // as it was when the cache was right
 
-  /** @throws the driver's error; KRONICLER_DRIVER, KRONICLER_OUTPUT */
-  constructor({ path, driver }: SqliteOutput) {
+  private constructor({ path, driver }: SqliteOutput, guard: DriverGuard) {
+    this.#guard = guard
     this.#connection = openSqlite(path, driver)
     try {
-      this.#connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+      this.#connection.exec(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS};${TUNING}`)
       this.#chooseJournal()
       this.#exclusively(() => prepareTables(this.#connection))
       this.#statements = prepareStatements(this.#connection)
@@ -41,23 +55,42 @@ export class SqliteStore implements OutputStore {
     }
   }
 
+  /** @throws the driver's error; KRONICLER_DRIVER, KRONICLER_OUTPUT */
+  static open(output: SqliteOutput, guard: DriverGuard): SqliteStore {
+    return guard.run(() => new SqliteStore(output, guard))
+  }
+
   // a rejection, not an exception: the interface is asynchronous
   // eslint-disable-next-line @typescript-eslint/require-await
   async save(batch: Batch): Promise<void> {
-    this.#exclusively(() => {
-      const { sequence, mark } = this.#statements
-      const [last] = sequence.all(batch.writer) as { sequence: number }[]
-      if (last !== undefined && last.sequence >= batch.sequence) return
-      const savedAt = timeText(Date.now())
-      mark.run(batch.writer, batch.sequence, savedAt)
-      this.#saveTotals(batch, savedAt)
-      this.#saveMinutes(batch)
+    try {
+      this.#guardedly(() => {
+        const last = this.#lastOf(batch.writer)
+        if (last !== undefined && last.sequence >= batch.sequence) return
+        this.#forgetIfChanged()
+        this.#statements.mark.run(batch.writer, batch.sequence, timeText(Date.now()))
+        this.#saveTotals(batch)
+      })
+    } catch (error) {
+      this.#cache.clear() // it may have rows that are not in the database
+      throw error
+    }
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await
+  async saveMinute(minute: Minute): Promise<void> {
+    this.#guardedly(() => {
+      const { writer, sequence } = minute
+      const last = this.#lastOf(writer)
+      if (last !== undefined && last.minutes_sequence >= sequence) return
+      this.#statements.markMinute.run(writer, sequence, timeText(Date.now()))
+      this.#saveRows(minute)
     })
   }
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async expire(beforeMs: number): Promise<void> {
-    this.#exclusively(() => {
+    this.#guardedly(() => {
       const minutes = this.#connection.prepare('DELETE FROM metrics_by_minute WHERE minute < ?')
       minutes.run(minuteText(beforeMs))
       const writersBefore = Math.min(beforeMs, Date.now() - WRITERS_KEPT_MS)
@@ -68,52 +101,68 @@ export class SqliteStore implements OutputStore {
 
   // eslint-disable-next-line @typescript-eslint/require-await
   async close(): Promise<void> {
-    this.#connection.close()
+    this.#guard.run(() => this.#connection.close())
   }
 
-  #saveTotals(batch: Batch, savedAt: string): void {
-    const { totals, saveTotals } = this.#statements
-    const names = JSON.stringify(batch.functions.map(({ name }) => name))
-    const stored = new Map<string, StoredTotals>()
-    for (const [name, baseCalls, baseTime, firstSeen, ...sums] of readRows<TotalsTuple>(
-      totals,
-      names,
-    )) {
-      stored.set(name, {
-        ...storedSums(sums),
-        base_calls: baseCalls,
-        base_time: Number(baseTime),
-        first_seen: timeOf(firstSeen),
-      })
-    }
-    const rows = batch.functions.map((difference) => {
-      const row = mergeTotals(stored.get(difference.name), difference, batch)
-      return {
-        ...row,
-        function_name: difference.name,
-        first_seen: timeText(row.first_seen!),
-        last_seen: timeText(row.last_seen),
-        updated_at: savedAt,
-      }
-    })
-    writeRows(saveTotals, TOTALS_COLUMNS, rows)
+  #lastOf(writer: string): LastOfWriter | undefined {
+    return (this.#statements.last.all(writer) as LastOfWriter[])[0]
   }
 
-  #saveMinutes(batch: Batch): void {
-    const { minutes, saveMinutes } = this.#statements
-    const minute = minuteText(minuteOf(batch))
-    const names = JSON.stringify(batch.functions.map(({ name }) => name))
-    const stored = new Map<string, StoredSums>()
-    for (const [name, ...sums] of readRows<MinuteTuple>(minutes, minute, batch.process, names)) {
-      stored.set(name, storedSums(sums))
+  /** Within a transaction: nobody changes anything any more. The number is another one after every commit of somebody else's. */
+  #forgetIfChanged(): void {
+    const [row] = this.#statements.dataVersion.all() as { data_version: number }[]
+    if (row!.data_version !== this.#dataVersion) this.#cache.clear()
+    this.#dataVersion = row!.data_version
+  }
+
+  #saveTotals({ functions, fromMs, toMs }: Batch): void {
+    const { update, upsert } = this.#statements
+    const first = timeText(fromMs)
+    const last = timeText(toMs)
+    const savedAt = timeText(Date.now())
+    for (const difference of functions) {
+      this.#guard.check()
+      const { name } = difference
+      const known = this.#cache.get(name)
+      const row = mergeTotals(known ?? this.#totalsOf(name), difference)
+      const statement = known === undefined ? upsert : update
+      statement.run(
+        name,
+        row.calls,
+        row.errors,
+        row.min,
+        row.max,
+        row.standard_deviation,
+        row.p50,
+        row.p90,
+        row.p95,
+        row.p99,
+        row.time_ns,
+        row.squared_deviations,
+        row.histogram,
+        first,
+        last,
+        savedAt,
+        ...(known === undefined ? [row.base_calls, row.base_time] : []),
+      )
+      this.#cache.set(name, row)
     }
-    const rows = batch.functions.map((difference) => ({
-      ...mergeMinute(stored.get(difference.name), difference),
-      function_name: difference.name,
-      minute,
-      process: batch.process,
-    }))
-    writeRows(saveMinutes, MINUTE_COLUMNS, rows)
+  }
+
+  #totalsOf(name: string): StoredTotals | undefined {
+    const [row] = this.#statements.totals.all(name) as StoredTotals[]
+    return row && withBytes(row)
+  }
+
+  #saveRows({ minuteMs, process, rows }: Minute): void {
+    const { insertMinute, updateMinute, minute } = this.#statements
+    const at = minuteText(minuteMs)
+    for (const [name, row] of rows) {
+      this.#guard.check()
+      if (insertMinute.run(name, at, process, ...minuteValues(row)).changes > 0) continue
+      const [stored] = minute.all(name, at, process) as StoredSums[] // an earlier part of the minute
+      updateMinute.run(name, at, process, ...minuteValues(mergeMinutes(withBytes(stored!), row)))
+    }
   }
 
   /** Of a new database only: how an existing one is journaled is its owner's business. */
@@ -122,6 +171,12 @@ export class SqliteStore implements OutputStore {
       items: number
     }[]
     if (row?.items === 0) this.#connection.prepare('PRAGMA journal_mode = WAL').all()
+  }
+
+  #guardedly(work: () => void): void {
+    this.#guard.run(() => {
+      this.#exclusively(work)
+    })
   }
 
   #exclusively(work: () => void): void {
@@ -140,110 +195,88 @@ export class SqliteStore implements OutputStore {
   }
 }
 
-/**
- * Rows go in and out as one text each way: to hand over value by value takes some drivers microseconds for each. JSON as SQLite
- * writes it has 15 digits, hence the texts.
- */
-const SUMS = `calls, errors, min, max, printf('%!.17g', time_ns), printf('%!.17g', squared_deviations), hex(histogram)`
-const NAMED = 'function_name IN (SELECT value FROM json_each(?))'
+interface LastOfWriter {
+  sequence: number // of the last batch in the totals
+  minutes_sequence: number // and in the minutes
+}
 
-type SumsTuple = [
-  calls: number,
-  errors: number,
-  min: number | null,
-  max: number | null,
-  timeNs: string,
-  squaredDeviations: string,
-  histogram: string,
+interface Statements {
+  last: SqliteStatement
+  mark: SqliteStatement
+  markMinute: SqliteStatement
+  dataVersion: SqliteStatement
+  totals: SqliteStatement
+  update: SqliteStatement
+  upsert: SqliteStatement
+  minute: SqliteStatement
+  insertMinute: SqliteStatement
+  updateMinute: SqliteStatement
+}
+
+/** Of a row of `metrics`, in the order of the parameters. */
+const TOTALS = [
+  ...['function_name', 'calls', 'errors', 'min', 'max', 'standard_deviation', 'p50', 'p90', 'p95'],
+  ...['p99', 'time_ns', 'squared_deviations', 'histogram', 'first_seen', 'last_seen', 'updated_at'],
 ]
-type MinuteTuple = [name: string, ...SumsTuple]
-type TotalsTuple = [
-  name: string,
-  baseCalls: number,
-  baseTime: string,
-  firstSeen: string | null,
-  ...SumsTuple,
-]
+const MINUTE_KEY = ['function_name', 'minute', 'process']
+const MINUTE_SUMS = ['calls', 'errors', 'min', 'max', 'time_ns', 'squared_deviations', 'histogram']
 
 function prepareStatements(connection: SqliteConnection): Statements {
-  const minuteKey = ['function_name', 'minute', 'process']
-  return {
-    sequence: connection.prepare('SELECT sequence FROM metrics_writers WHERE writer = ?'),
-    mark: connection.prepare('INSERT OR REPLACE INTO metrics_writers VALUES (?, ?, ?)'),
-    totals: connection.prepare(
-      `SELECT json_group_array(json_array(function_name, base_calls, printf('%!.17g', base_time), first_seen, ${SUMS})) AS found
-       FROM metrics WHERE ${NAMED}`,
-    ),
-    saveTotals: connection.prepare(upsert('metrics', TOTALS_COLUMNS, ['function_name'])),
-    minutes: connection.prepare(
-      `SELECT json_group_array(json_array(function_name, ${SUMS})) AS found
-       FROM metrics_by_minute WHERE minute = ? AND process = ? AND ${NAMED}`,
-    ),
-    saveMinutes: connection.prepare(upsert('metrics_by_minute', MINUTE_COLUMNS, minuteKey)),
+  const minutes = [...MINUTE_KEY, ...MINUTE_SUMS]
+  const insertMinute = `INSERT INTO metrics_by_minute (${minutes.join(', ')}, total_time)
+    VALUES (${places(minutes)}, ${placeOf('time_ns', minutes)} / 1e9)`
+  const sqls: Record<keyof Statements, string> = {
+    last: 'SELECT sequence, minutes_sequence FROM metrics_writers WHERE writer = ?',
+    mark: `INSERT INTO metrics_writers (writer, sequence, updated_at, minutes_sequence) VALUES (?1, ?2, ?3, 0)
+      ON CONFLICT (writer) DO UPDATE SET sequence = ?2, updated_at = ?3`,
+    markMinute: `INSERT INTO metrics_writers (writer, sequence, updated_at, minutes_sequence) VALUES (?1, ?2, ?3, ?2)
+      ON CONFLICT (writer) DO UPDATE SET minutes_sequence = ?2, updated_at = ?3`,
+    dataVersion: 'PRAGMA data_version',
+    totals: `SELECT calls, errors, min, max, time_ns, squared_deviations, histogram, base_calls, base_time
+      FROM metrics WHERE function_name = ?`,
+    update: `UPDATE metrics SET ${assignments('base_time')} WHERE function_name = ?1`,
+    upsert: `INSERT INTO metrics (${TOTALS.join(', ')}, base_calls, base_time, total_time, average_time)
+      VALUES (${places(TOTALS)}, ?17, ?18, ?18 + ?11 / 1e9, (?18 + ?11 / 1e9) / ?2)
+      ON CONFLICT (function_name) DO UPDATE SET ${assignments('metrics.base_time')}`,
+    minute: `SELECT ${MINUTE_SUMS.join(', ')} FROM metrics_by_minute WHERE function_name = ? AND minute = ? AND process = ?`,
+    insertMinute: `${insertMinute} ON CONFLICT DO NOTHING`,
+    updateMinute: `${insertMinute} ON CONFLICT (${MINUTE_KEY.join(', ')}) DO UPDATE SET total_time = excluded.total_time,
+      ${MINUTE_SUMS.map((name) => `${name} = excluded.${name}`).join(', ')}`,
   }
+  const prepared = Object.entries(sqls).map(([name, sql]) => [name, connection.prepare(sql)])
+  return Object.fromEntries(prepared) as Statements
 }
 
-type Columns = readonly (readonly [name: string, type: ColumnType])[]
-
-/**
- * The first parameter is a JSON array of rows, the second all their bytes, of which a row names its part. Columns that somebody
- * else has added keep their values.
- */
-function upsert(table: string, columns: Columns, key: readonly string[]): string {
-  const names = columns.map(([name]) => quoted(name))
-  const values = columns.map(([, type], i) =>
-    type === 'bytes' ? `substr(?2, value ->> ${i}, value ->> ${columns.length})` : `value ->> ${i}`,
-  )
-  const set = columns
-    .filter(([name]) => !key.includes(name))
-    .map(([name]) => `${quoted(name)} = excluded.${quoted(name)}`)
-  return `INSERT INTO ${table} (${names.join(', ')}) SELECT ${values.join(', ')} FROM json_each(?1) WHERE true
-    ON CONFLICT (${key.join(', ')}) DO UPDATE SET ${set.join(', ')}`
+/** Columns that somebody else has added keep their values. */
+function assignments(baseTime: string): string {
+  const plain = TOTALS.filter((name) => name !== 'function_name' && name !== 'first_seen')
+  const time = `${baseTime} + ${placeOf('time_ns', TOTALS)} / 1e9`
+  const first = placeOf('first_seen', TOTALS)
+  return [
+    ...plain.map((name) => `${name} = ${placeOf(name, TOTALS)}`),
+    `first_seen = min(coalesce(metrics.first_seen, ${first}), ${first})`,
+    `total_time = ${time}`,
+    `average_time = (${time}) / ${placeOf('calls', TOTALS)}`,
+  ].join(', ')
 }
 
-/** Each row has one column of bytes: its place, and at the end of the row its length. */
-function writeRows(statement: SqliteStatement, columns: Columns, rows: readonly object[]): void {
-  const parts: Uint8Array[] = []
-  let end = 1 // SQL counts from one
-  const texts = rows.map((row) => {
-    let size = 0
-    const values = columns.map(([name, type]) => {
-      const value = (row as Record<string, unknown>)[name]
-      if (type !== 'bytes') return value
-      const bytes = value as Uint8Array
-      parts.push(bytes)
-      size = bytes.length
-      return end
-    })
-    end += size
-    return [...values, size]
-  })
-  statement.run(JSON.stringify(texts), Buffer.concat(parts))
+function placeOf(name: string, names: readonly string[]): string {
+  return `?${names.indexOf(name) + 1}`
 }
 
-function readRows<Row>(statement: SqliteStatement, ...values: string[]): Row[] {
-  const [row] = statement.all(...values) as { found: string }[]
-  return JSON.parse(row!.found) as Row[]
+function places(names: readonly string[]): string {
+  return names.map((name) => placeOf(name, names)).join(', ')
 }
 
-function storedSums([
-  calls,
-  errors,
-  min,
-  max,
-  timeNs,
-  deviations,
-  histogram,
-]: SumsTuple): StoredSums {
-  return {
-    calls,
-    errors,
-    min,
-    max,
-    time_ns: Number(timeNs),
-    squared_deviations: Number(deviations),
-    histogram: Buffer.from(histogram, 'hex'),
-  }
+function minuteValues(row: MinuteRow): SqliteValue[] {
+  const { calls, errors, min, max, time_ns, squared_deviations, histogram } = row
+  return [calls, errors, min, max, time_ns, squared_deviations, histogram]
+}
+
+/** Some drivers have bytes as a bare ArrayBuffer. */
+function withBytes<Row extends StoredSums>(row: Row): Row {
+  const bytes: unknown = row.histogram
+  return bytes instanceof ArrayBuffer ? { ...row, histogram: Buffer.from(bytes) } : row
 }
 
 /** In UTC, as datetime('now', 'subsec') has it. */
@@ -253,8 +286,4 @@ function timeText(ms: number): string {
 
 function minuteText(ms: number): string {
   return timeText(ms).slice(0, 19)
-}
-
-function timeOf(text: string | null): number | null {
-  return text === null ? null : Date.parse(`${text.replace(' ', 'T')}Z`)
 }

@@ -1,10 +1,14 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { MetricsAccumulator } from '../../../src/metrics/accumulator.ts'
-import { mergeSums, sparseQuantile } from '../../../src/metrics/merge-sums.ts'
+import { mergeSums, sparseQuantiles, type Counts } from '../../../src/metrics/merge-sums.ts'
 import { MetricsSlab, slabSizeBytes } from '../../../src/metrics/slab.ts'
 import { SlabMirror, type CallSums } from '../../../src/metrics/slab-mirror.ts'
-import { decodeHistogram, encodeHistogram } from '../../../src/outputs/sparse-histogram.ts'
+import {
+  encodeHistogram,
+  mergeHistogram,
+  type MergedCounts,
+} from '../../../src/outputs/sparse-histogram.ts'
 
 const FUNCTIONS = 8
 /** The slab has room for four octaves a function: so many give all octaves of those that are called. */
@@ -50,8 +54,11 @@ test('differences add up to what the slab has, however it is cut', () => {
         const scale = Math.max(1, truth.squaredDeviations, truth.maxNs ** 2)
         expect(Math.abs(sum.squaredDeviations - truth.squaredDeviations) / scale).toBeLessThan(1e-9)
         if (sum.calls === 0) continue
-        for (const q of [0, 0.5, 0.9, 0.99, 1]) {
-          expect(sparseQuantile(sum, q, truth.minNs, truth.maxNs)).toBeCloseTo(truth.quantile(q), 6)
+        const quantiles = [0, 0.001, 0.5, 0.51, 0.9, 0.9, 0.99, 1]
+        const entries = sum.buckets.length
+        const found = sparseQuantiles(sum, entries, quantiles, truth.minNs, truth.maxNs)
+        for (const [i, q] of quantiles.entries()) {
+          expect(found[i]).toBeCloseTo(truth.quantile(q), 6)
         }
       }
     }),
@@ -59,22 +66,48 @@ test('differences add up to what the slab has, however it is cut', () => {
   )
 })
 
+const entry = fc.tuple(
+  fc.nat(4095),
+  fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 46 })),
+)
+const histogram = fc
+  .uniqueArray(entry, { selector: ([bucket]) => bucket })
+  .map((entries) => entries.sort(([a], [b]) => a - b))
+
+function asCounts(entries: readonly (readonly [number, number])[]): Counts {
+  return { buckets: entries.map(([b]) => b), counts: entries.map(([, c]) => c) }
+}
+
+function asEntries({ buckets, counts, entries }: MergedCounts): [number, number][] {
+  return Array.from({ length: entries }, (_, i) => [buckets[i]!, counts[i]!])
+}
+
 test('a histogram comes back from its bytes', () => {
-  const entry = fc.tuple(
-    fc.nat(4095),
-    fc.oneof(fc.integer({ min: 1, max: 300 }), fc.integer({ min: 1, max: 2 ** 47 })),
-  )
-  const histogram = fc.uniqueArray(entry, { selector: ([bucket]) => bucket })
   fc.assert(
-    fc.property(histogram, (entries) => {
-      entries.sort(([a], [b]) => a - b)
-      const given = { buckets: entries.map(([b]) => b), counts: entries.map(([, c]) => c) }
-      const { buckets, counts } = decodeHistogram(encodeHistogram(given))
-      expect([Array.from(buckets), Array.from(counts)]).toEqual([given.buckets, given.counts])
+    fc.property(histogram, (given) => {
+      const bytes = encodeHistogram(asCounts(given))
+      expect(asEntries(mergeHistogram(bytes, asCounts([])))).toEqual(given)
     }),
   )
-  expect(decodeHistogram(null).buckets).toHaveLength(0)
-  expect(encodeHistogram({ buckets: [258], counts: [3] })).toEqual(Uint8Array.of(1, 1, 2, 3))
+  expect(asEntries(mergeHistogram(null, asCounts([])))).toEqual([])
+  expect([...encodeHistogram(asCounts([[258, 3]]))]).toEqual([1, 1, 2, 3])
+})
+
+test('histograms are merged, into their own bytes where they fit', () => {
+  fc.assert(
+    fc.property(histogram, histogram, (a, b) => {
+      const expected = new Map(a)
+      for (const [bucket, count] of b) expected.set(bucket, (expected.get(bucket) ?? 0) + count)
+      const bytes = encodeHistogram(asCounts(a))
+      const merged = mergeHistogram(bytes, asCounts(b))
+      const encoded = encodeHistogram(merged, merged.entries, bytes)
+      const sorted = [...expected].sort(([x], [y]) => x - y)
+      expect(asEntries(mergeHistogram(encoded, asCounts([])))).toEqual(sorted)
+    }),
+  )
+  const bytes = encodeHistogram(asCounts([[7, 300]]))
+  const merged = mergeHistogram(bytes, asCounts([[7, 1]]))
+  expect(encodeHistogram(merged, merged.entries, bytes)).toBe(bytes)
 })
 
 function noSums(): CallSums {
