@@ -72,7 +72,13 @@ test(
       const { faults, rows } = await verifyDatabaseOn(withDamage(path, content), directory)
       // an entry of the names that seems to be longer than the file looks like one that is being written: what is found
       // then is the rows of the same folder that have no name
-      const place = basename(path) === 'dict' ? dirname : (file: string) => file
+      const isDictionary = basename(path) === 'dict'
+      const place = isDictionary ? dirname : (file: string) => file
+      if (isDictionary && faults.length === 0) {
+        // the entry at the end, and no row has its name
+        expect(await askStrictly(path, content, what), what).toBe('harmless')
+        return
+      }
       expect(
         faults.map((fault) => place(fault.path)),
         what,
