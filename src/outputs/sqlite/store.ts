@@ -12,6 +12,7 @@ import {
   type StoredTotals,
 } from '../merge-row.ts'
 import { MINUTE_MS, type Batch, type Minute, type OutputStore } from '../output.ts'
+import { nowMs } from '../../internal/time.ts'
 import type { DriverGuard } from '../driver-guard.ts'
 import { TotalsCache } from '../totals-cache.ts'
 import {
@@ -22,8 +23,10 @@ import {
 } from './connection.ts'
 import { prepareTables } from './schema.ts'
 
-/** In one go; then the attempt has failed, and the next one comes later. */
-const BUSY_TIMEOUT_MS = 2000
+/** Whoever holds the lock is waited for in the driver that long, again and again: a thread in a driver must not be ended. */
+const BUSY_TIMEOUT_MS = 100
+/** Then the attempt has failed, and the next one comes later. */
+const PATIENCE_MS = 2000
 const WRITERS_KEPT_MS = 90 * 24 * 60 * MINUTE_MS
 
 /**
@@ -170,7 +173,8 @@ export class SqliteStore implements OutputStore {
     const [row] = this.#connection.prepare('SELECT count(*) AS items FROM sqlite_master').all() as {
       items: number
     }[]
-    if (row?.items === 0) this.#connection.prepare('PRAGMA journal_mode = WAL').all()
+    if (row?.items !== 0) return
+    this.#whenFree(() => this.#connection.prepare('PRAGMA journal_mode = WAL').all())
   }
 
   #guardedly(work: () => void): void {
@@ -180,10 +184,10 @@ export class SqliteStore implements OutputStore {
   }
 
   #exclusively(work: () => void): void {
-    this.#connection.exec('BEGIN IMMEDIATE')
+    this.#whenFree(() => this.#connection.exec('BEGIN IMMEDIATE'))
     try {
       work()
-      this.#connection.exec('COMMIT')
+      this.#whenFree(() => this.#connection.exec('COMMIT'))
     } catch (error) {
       try {
         this.#connection.exec('ROLLBACK')
@@ -191,6 +195,20 @@ export class SqliteStore implements OutputStore {
         // it has been rolled back already: the disk is full
       }
       throw error
+    }
+  }
+
+  /** Tries again while others have the lock. */
+  #whenFree(work: () => unknown): void {
+    const untilMs = nowMs() + PATIENCE_MS
+    for (;;) {
+      try {
+        work()
+        return
+      } catch (error) {
+        if (!isBusy(error) || nowMs() >= untilMs) throw error
+        this.#guard.check()
+      }
     }
   }
 }
@@ -271,6 +289,11 @@ function places(names: readonly string[]): string {
 function minuteValues(row: MinuteRow): SqliteValue[] {
   const { calls, errors, min, max, time_ns, squared_deviations, histogram } = row
   return [calls, errors, min, max, time_ns, squared_deviations, histogram]
+}
+
+/** SQLITE_BUSY, which every driver tells in another way, but for SQLite's own text. */
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && error.message.includes('database is locked')
 }
 
 /** Some drivers have bytes as a bare ArrayBuffer. */
