@@ -71,6 +71,8 @@ async function connectByPg(pg: Pg, { url, ssl, timeoutMs }: PostgresOutput): Pro
   return client
 }
 
+const CLOSED = 'the connection is closed'
+
 interface Sql {
   unsafe(sql: string, values?: PostgresValue[]): Promise<unknown[] & { count: number | null }>
   end(options: { timeout: number }): Promise<void>
@@ -84,6 +86,7 @@ async function connectByPostgres(
   { url, ssl, timeoutMs }: PostgresOutput,
 ): Promise<PostgresConnection> {
   let isBroken = false
+  let refuse: (error: Error) => void = () => undefined // the query that is under way
   const sql = postgres(url, {
     ...(ssl === undefined ? {} : { ssl: withHost(ssl, url) }),
     max: 1,
@@ -95,6 +98,7 @@ async function connectByPostgres(
     onnotice: () => undefined,
     onclose: () => {
       isBroken = true
+      refuse(new Error(CLOSED)) // the package leaves some queries without an answer
     },
   })
   const end = async (): Promise<void> => {
@@ -103,8 +107,10 @@ async function connectByPostgres(
   }
   const connection: PostgresConnection = {
     async query(text, values) {
-      if (isBroken) throw new Error('the connection is closed')
-      const result = await within(timeoutMs, sql.unsafe(text, values && [...values]), end)
+      if (isBroken) throw new Error(CLOSED)
+      const broken = new Promise<never>((_resolve, reject) => (refuse = reject))
+      const answer = Promise.race([sql.unsafe(text, values && [...values]), broken])
+      const result = await within(timeoutMs, answer, end)
       return { rows: [...result], rowCount: result.count }
     },
     end,
