@@ -16,6 +16,12 @@ export interface LoadedDurations {
   longs: LongDurations | undefined
 }
 
+/** Starts of the rows of a chunk from `firstRow` on. */
+export interface NearStarts {
+  firstRow: number
+  startsUs: Float64Array
+}
+
 export type { DecodedDetails, RowAttributes }
 
 export const NO_DETAILS: DecodedDetails = { contexts: undefined, childrenNs: undefined }
@@ -71,6 +77,10 @@ export interface ChunkSource {
     into?: SelectedRows,
   ): number | undefined
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
+  /** How many rows of the chunk start before the instant. Decodes less than all starts, where that can be. */
+  rowsBefore(chunk: number, startUs: number): number | undefined
+  /** Starts of the row and of some of its neighbours, or of all; until the next load. Likewise. */
+  startsNear(chunk: number, row: number): NearStarts | undefined
   errorsOf(chunk: number): ErrorRows | undefined
   detailsOf(chunk: number): DecodedDetails | undefined // of all rows
   childrenOf(chunk: number): Float64Array | undefined // [rowCount]; ask only if their sum is not 0

@@ -11,6 +11,7 @@ import {
   type ChunkSource,
   type DecodedDetails,
   type LoadedDurations,
+  type NearStarts,
   type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from '../file.ts'
@@ -137,6 +138,14 @@ export class RollUpReader implements ChunkSource {
   }
 
   startsOf(_chunk: number): Float64Array {
+    throw withoutRows()
+  }
+
+  rowsBefore(_chunk: number): number {
+    throw withoutRows()
+  }
+
+  startsNear(_chunk: number): NearStarts {
     throw withoutRows()
   }
 

@@ -10,9 +10,11 @@ import type { CallSummary } from '../call-totals.ts'
 import {
   NO_DETAILS,
   firstChunksOf,
+  lowerBound,
   type ChunkSource,
   type DecodedDetails,
   type LoadedDurations,
+  type NearStarts,
   type RowAttributes,
 } from './chunk-source.ts'
 import { NO_ATTRIBUTES } from '../format/attribute-blocks.ts'
@@ -139,6 +141,14 @@ export class WalChunks implements ChunkSource {
 
   startsOf(chunk: number): Float64Array {
     return this.#rows.startsUs.subarray(this.#firstRows[chunk], this.#firstRows[chunk + 1])
+  }
+
+  rowsBefore(chunk: number, startUs: number): number {
+    return lowerBound(this.startsOf(chunk), this.rowCounts[chunk]!, startUs)
+  }
+
+  startsNear(chunk: number): NearStarts {
+    return { firstRow: 0, startsUs: this.startsOf(chunk) }
   }
 
   errorsOf(chunk: number): ErrorRows {
