@@ -1,9 +1,10 @@
 /**
  * @module query/call-filter
  * Conditions on single rows. What a chunk's directory entry says of all its rows is asked first, then the durations,
- * then errors and attributes, each only where it is needed.
+ * then errors and attributes, each only where it is needed. Where all rows take what is asked for those with the error or the
+ * attributes come first: mostly they are few.
  */
-import type { ChunkSource } from '../database/read/chunk-source.ts'
+import { lowerBound, type ChunkSource } from '../database/read/chunk-source.ts'
 import type { SelectedRows } from '../database/read/duration-filter.ts'
 import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import type { Snapshot } from '../database/read/snapshot.ts'
@@ -103,38 +104,115 @@ export class ChunkFilter {
     minNs = this.#filter.minNs,
     maxNs = this.#filter.maxNs,
   ): PassedRows | undefined {
+    if (this.#isFoundByMatching && allTake(source, chunk, minNs, maxNs)) {
+      if (!this.#matchRows(source, chunk, span)) return undefined
+      return this.#takeDurations(source, chunk) ? this.#passed : undefined
+    }
     const count = source.selectDurations(chunk, span, { minNs, maxNs }, this.#passed)
     if (count === undefined) return undefined
     this.#passed.count = count
     if (this.#filter.error !== undefined && !this.#applyError(source, chunk)) return undefined
-    if (this.#filter.attributes.length > 0 && !this.#applyAttributes(source, chunk)) {
-      return undefined
+    return this.#applyAttributes(source, chunk, this.#filter.attributes) ? this.#passed : undefined
+  }
+
+  /** How many rows of the span pass; without their durations, where these do not matter. */
+  count(source: ChunkSource, chunk: number, span: RowSpan): number | undefined {
+    const { maxNs, minNs } = this.#filter
+    if (this.#isFoundByMatching && allTake(source, chunk, minNs, maxNs)) {
+      return this.#matchRows(source, chunk, span) ? this.#passed.count : undefined
     }
-    return this.#passed
+    return this.apply(source, chunk, span)?.count
+  }
+
+  /** Whether the rows with an error, or an attribute, are listed: then the others need not be looked at. */
+  get #isFoundByMatching(): boolean {
+    const { attributes, error } = this.#filter
+    return attributes.length > 0 || (error !== undefined && error !== false)
+  }
+
+  /** Rows of the span that pass, whatever they take. @returns false if a page is damaged */
+  #matchRows(source: ChunkSource, chunk: number, span: RowSpan): boolean {
+    const { attributes, error } = this.#filter
+    const [first, ...others] = attributes
+    if (first === undefined) {
+      const errors = this.#errorsOf(source, chunk)
+      if (errors === undefined) return false
+      this.#takeRows(errors.rows, span, (i) => errors.isWanted[i] === 1)
+      return true
+    }
+    const found = source.attributesOf(chunk)
+    if (found === undefined) return false
+    this.#takeRows(found.match(...first), span, () => true)
+    if (this.#passed.count === 0) return true
+    if (error !== undefined && !this.#applyError(source, chunk)) return false
+    return this.#applyAttributes(source, chunk, others)
+  }
+
+  /** Begins with some of the ascending rows, as far as they lie in the span. */
+  #takeRows(listed: Uint16Array, { end, first }: RowSpan, isWanted: (i: number) => boolean): void {
+    const { rows } = this.#passed
+    let count = 0
+    for (let i = lowerBound(listed, listed.length, first); i < listed.length; i++) {
+      if (listed[i]! >= end) break
+      if (isWanted(i)) rows[count++] = listed[i]!
+    }
+    this.#passed.count = count
+  }
+
+  /** Adds what the rows take. @returns false if the page is damaged */
+  #takeDurations(source: ChunkSource, chunk: number): boolean {
+    const { count, durationsNs, rows } = this.#passed
+    if (count === 0) return true
+    const loaded = source.durationsOf(chunk)
+    if (loaded === undefined) return false
+    const { u32 } = this.#snapshot.context.kernels
+    const { longs, pointer } = loaded
+    for (let i = 0; i < count; i++) durationsNs[i] = u32[pointer / 4 + rows[i]!]!
+    if (longs === undefined) return true
+    for (let i = 0; i < count; i++) {
+      const at = lowerBound(longs.rows, longs.rows.length, rows[i]!)
+      if (longs.rows[at] === rows[i]) durationsNs[i] = longs.durationsNs[at]!
+    }
+    return true
+  }
+
+  /** Rows with an error, and whether it is one that was asked for; undefined if the page is damaged. */
+  #errorsOf(
+    source: ChunkSource,
+    chunk: number,
+  ): { rows: Uint16Array; isWanted: Uint8Array } | undefined {
+    const { error } = this.#filter
+    const errors = source.errorsOf(chunk)
+    if (errors === undefined) return undefined
+    const owner = this.#snapshot.ownerOf(source)
+    const isWanted = Uint8Array.from(errors.types, (type) =>
+      typeof error === 'boolean' || owner.errorName(type) === error ? 1 : 0,
+    )
+    return { rows: errors.rows, isWanted }
   }
 
   #applyError(source: ChunkSource, chunk: number): boolean {
-    const { error } = this.#filter
-    const errors = source.errorsOf(chunk)
+    const errors = this.#errorsOf(source, chunk)
     if (errors === undefined) return false
-    const owner = this.#snapshot.ownerOf(source)
-    const wanted = Uint8Array.from(errors.types, (type) =>
-      typeof error === 'boolean' || owner.errorName(type) === error ? 1 : 0,
-    )
+    const { isWanted, rows } = errors
     let at = 0
     this.#keep((row) => {
-      while (at < errors.rows.length && errors.rows[at]! < row) at++
-      const failed = errors.rows[at] === row
-      return error === false ? !failed : failed && wanted[at] === 1
+      while (at < rows.length && rows[at]! < row) at++
+      const failed = rows[at] === row
+      return this.#filter.error === false ? !failed : failed && isWanted[at] === 1
     })
     return true
   }
 
-  #applyAttributes(source: ChunkSource, chunk: number): boolean {
-    if (this.#passed.count === 0) return true
+  #applyAttributes(
+    source: ChunkSource,
+    chunk: number,
+    conditions: readonly [string, JsonValue][],
+  ): boolean {
+    if (conditions.length === 0 || this.#passed.count === 0) return true
     const attributes = source.attributesOf(chunk)
     if (attributes === undefined) return false
-    for (const [key, value] of this.#filter.attributes) {
+    for (const [key, value] of conditions) {
       const matching = attributes.match(key, value)
       let at = 0
       this.#keep((row) => {
@@ -156,4 +234,9 @@ export class ChunkFilter {
     }
     this.#passed.count = kept
   }
+}
+
+/** Whether every row of the chunk takes [minNs, maxNs), as its bounds tell. */
+export function allTake(source: ChunkSource, chunk: number, minNs: number, maxNs: number): boolean {
+  return source.minDurationsNs[chunk]! >= minNs && source.maxDurationsNs[chunk]! < maxNs
 }
