@@ -77,6 +77,12 @@ export interface PassedRows extends SelectedRows {
   count: number
 }
 
+/** Rows with an error, ascending. */
+interface ListedErrors {
+  rows: Uint16Array
+  isWanted: Uint8Array // of each of them: 1 if its error is one that was asked for
+}
+
 /** Filters chunks of one database; what it needs for that is allocated once. */
 export class ChunkFilter {
   readonly #snapshot: Snapshot
@@ -112,13 +118,26 @@ export class ChunkFilter {
     if (count === undefined) return undefined
     this.#passed.count = count
     if (this.#filter.error !== undefined && !this.#applyError(source, chunk)) return undefined
-    return this.#applyAttributes(source, chunk, this.#filter.attributes) ? this.#passed : undefined
+    const { attributes } = this.#filter
+    return this.#applyAttributes(source, chunk, span, attributes) ? this.#passed : undefined
   }
 
-  /** How many rows of the span pass; without their durations, where these do not matter. */
+  /**
+   * How many rows of the span pass; without their durations, where these do not matter. Unless errors matter, the span may go
+   * on in the chunks behind that share the page.
+   */
   count(source: ChunkSource, chunk: number, span: RowSpan): number | undefined {
-    const { maxNs, minNs } = this.#filter
+    const { attributes, error, maxNs, minNs } = this.#filter
     if (this.#isFoundByMatching && allTake(source, chunk, minNs, maxNs)) {
+      const rowCount = rowsUpTo(span, source, chunk)
+      if (
+        error === undefined &&
+        attributes.length === 1 &&
+        span.first === 0 &&
+        span.end === rowCount
+      ) {
+        return source.attributesOf(chunk, rowCount)?.count(...attributes[0]!)
+      }
       return this.#matchRows(source, chunk, span) ? this.#passed.count : undefined
     }
     return this.apply(source, chunk, span)?.count
@@ -137,24 +156,32 @@ export class ChunkFilter {
     if (first === undefined) {
       const errors = this.#errorsOf(source, chunk)
       if (errors === undefined) return false
-      this.#takeRows(errors.rows, span, (i) => errors.isWanted[i] === 1)
+      this.#takeErrors(errors, span)
       return true
     }
-    const found = source.attributesOf(chunk)
+    const found = source.attributesOf(chunk, rowsUpTo(span, source, chunk))
     if (found === undefined) return false
-    this.#takeRows(found.match(...first), span, () => true)
+    this.#takeRows(found.match(...first), span)
     if (this.#passed.count === 0) return true
     if (error !== undefined && !this.#applyError(source, chunk)) return false
-    return this.#applyAttributes(source, chunk, others)
+    return this.#applyAttributes(source, chunk, span, others)
   }
 
-  /** Begins with some of the ascending rows, as far as they lie in the span. */
-  #takeRows(listed: Uint16Array, { end, first }: RowSpan, isWanted: (i: number) => boolean): void {
+  /** Begins with the ascending rows, as far as they lie in the span. */
+  #takeRows(listed: Uint16Array, { end, first }: RowSpan): void {
+    const from = lowerBound(listed, listed.length, first)
+    const to = lowerBound(listed, listed.length, end)
+    this.#passed.rows.set(listed.subarray(from, to))
+    this.#passed.count = to - from
+  }
+
+  /** The same with those that have an error that was asked for. */
+  #takeErrors({ isWanted, rows: listed }: ListedErrors, { end, first }: RowSpan): void {
     const { rows } = this.#passed
     let count = 0
     for (let i = lowerBound(listed, listed.length, first); i < listed.length; i++) {
       if (listed[i]! >= end) break
-      if (isWanted(i)) rows[count++] = listed[i]!
+      if (isWanted[i] === 1) rows[count++] = listed[i]!
     }
     this.#passed.count = count
   }
@@ -177,10 +204,7 @@ export class ChunkFilter {
   }
 
   /** Rows with an error, and whether it is one that was asked for; undefined if the page is damaged. */
-  #errorsOf(
-    source: ChunkSource,
-    chunk: number,
-  ): { rows: Uint16Array; isWanted: Uint8Array } | undefined {
+  #errorsOf(source: ChunkSource, chunk: number): ListedErrors | undefined {
     const { error } = this.#filter
     const errors = source.errorsOf(chunk)
     if (errors === undefined) return undefined
@@ -207,20 +231,28 @@ export class ChunkFilter {
   #applyAttributes(
     source: ChunkSource,
     chunk: number,
+    span: RowSpan,
     conditions: readonly [string, JsonValue][],
   ): boolean {
     if (conditions.length === 0 || this.#passed.count === 0) return true
-    const attributes = source.attributesOf(chunk)
+    const attributes = source.attributesOf(chunk, rowsUpTo(span, source, chunk))
     if (attributes === undefined) return false
-    for (const [key, value] of conditions) {
-      const matching = attributes.match(key, value)
-      let at = 0
-      this.#keep((row) => {
-        while (at < matching.length && matching[at]! < row) at++
-        return matching[at] === row
-      })
-    }
+    for (const [key, value] of conditions) this.#keepListed(attributes.match(key, value))
     return true
+  }
+
+  /** Drops the rows that are not listed; both ascend. */
+  #keepListed(listed: Uint16Array): void {
+    const { count, durationsNs, rows } = this.#passed
+    let kept = 0
+    for (let i = 0, at = 0; i < count && at < listed.length; i++) {
+      const row = rows[i]!
+      while (listed[at]! < row) at++
+      if (listed[at] !== row) continue
+      rows[kept] = row
+      durationsNs[kept++] = durationsNs[i]!
+    }
+    this.#passed.count = kept
   }
 
   /** Drops the rows that do not pass; asked in ascending order. */
@@ -234,6 +266,11 @@ export class ChunkFilter {
     }
     this.#passed.count = kept
   }
+}
+
+/** Rows from the chunk's first to the end of the span, which may lie behind the chunk's: see ScanChunks. */
+function rowsUpTo({ end }: RowSpan, source: ChunkSource, chunk: number): number {
+  return Math.max(end, source.rowCounts[chunk]!)
 }
 
 /** Whether every row of the chunk takes [minNs, maxNs), as its bounds tell. */

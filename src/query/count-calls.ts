@@ -22,7 +22,7 @@ export async function countCalls(
     functionNumbers,
     range,
     mayPass: (source, chunk) => mayPass(filter, source, chunk),
-    joinsShared: filter.error === undefined && filter.attributes.length === 0,
+    joinsShared: filter.error === undefined,
   })
   const pace = new ScanPace(snapshot, options, chunks.totalRows)
   const chunkFilter = new ChunkFilter(snapshot, filter)

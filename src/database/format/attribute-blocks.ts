@@ -16,7 +16,8 @@
 import { inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
 import type { JsonValue } from '../../types.ts'
-import { matchTexts } from './attribute-match.ts'
+import { lowerBound } from '../lower-bound.ts'
+import { KeptMatches, matchTexts } from './attribute-match.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
 import type { PforReader } from './pfor-reader.ts'
@@ -29,12 +30,15 @@ export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]>
   get(row: number): Uint8Array | undefined
   /** Rows, ascending, whose attribute `key` is this value; see attribute-match.ts. */
   match(key: string, value: JsonValue): Uint16Array
+  /** How many rows match() would tell. */
+  count(key: string, value: JsonValue): number
 }
 
 /** Of a chunk without any. */
 export const NO_ATTRIBUTES: RowAttributes = {
   get: () => undefined,
   match: () => new Uint16Array(0),
+  count: () => 0,
   [Symbol.iterator]: () => [][Symbol.iterator](),
 }
 
@@ -76,6 +80,7 @@ export class AttributeBlocks implements RowAttributes {
   readonly #guard: Guard
   readonly #fail: (reason: string) => CorruptionError
   #inflated: { block: Block; rows: Map<number, Uint8Array> } | undefined
+  readonly #matches = new KeptMatches()
 
   /**
    * @param position of the blocks in the page, which ends with them; they are copied
@@ -105,7 +110,11 @@ export class AttributeBlocks implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    return matchTexts(this, key, value)
+    return this.#matches.get(key, value, () => matchTexts(this, key, value))
+  }
+
+  count(key: string, value: JsonValue): number {
+    return this.match(key, value).length
   }
 
   #rowsOf(block: Block): Map<number, Uint8Array> | undefined {
@@ -167,11 +176,21 @@ export class AttributesOfRows implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    const endRow = this.#firstRow + this.#rowCount
-    return this.#page
-      .match(key, value)
-      .filter((row) => row >= this.#firstRow && row < endRow)
-      .map((row) => row - this.#firstRow)
+    const firstRow = this.#firstRow
+    const rows = this.#matchOnPage(key, value).slice()
+    for (let i = 0; i < rows.length; i++) rows[i]! -= firstRow
+    return rows
+  }
+
+  count(key: string, value: JsonValue): number {
+    return this.#matchOnPage(key, value).length
+  }
+
+  /** The rows as the page counts them. */
+  #matchOnPage(key: string, value: JsonValue): Uint16Array {
+    const rows = this.#page.match(key, value)
+    const first = lowerBound(rows, rows.length, this.#firstRow)
+    return rows.subarray(first, lowerBound(rows, rows.length, this.#firstRow + this.#rowCount))
   }
 
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {

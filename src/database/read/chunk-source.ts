@@ -22,6 +22,7 @@ export interface NearStarts {
   startsUs: Float64Array
 }
 
+export { lowerBound } from '../lower-bound.ts'
 export type { DecodedDetails, RowAttributes }
 
 export const NO_DETAILS: DecodedDetails = { contexts: undefined, childrenNs: undefined }
@@ -90,8 +91,12 @@ export interface ChunkSource {
     rows: ArrayLike<number>,
     durationsNs: ArrayLike<number>,
   ): DecodedDetails | undefined
-  /** Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none. */
-  attributesOf(chunk: number): RowAttributes | undefined
+  /**
+   * Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none.
+   *
+   * @param rowCount from the chunk's first row on, where those of the chunks behind it on its page are wanted, too
+   */
+  attributesOf(chunk: number, rowCount?: number): RowAttributes | undefined
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
   detailsOffset(chunk: number): number
@@ -114,16 +119,4 @@ export function firstChunksOf(functionIds: Uint32Array, weights: Uint32Array): U
   }
   first.push(functionIds.length)
   return Uint32Array.from(first)
-}
-
-/** Index of the first of the ascending `values[0 .. count)` that is at least `value`. */
-export function lowerBound(values: ArrayLike<number>, count: number, value: number): number {
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (values[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }

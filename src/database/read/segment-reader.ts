@@ -367,12 +367,12 @@ export class SegmentReader implements ChunkSource {
     )
   }
 
-  attributesOf(chunk: number): RowAttributes | undefined {
+  attributesOf(chunk: number, rowCount = this.rowCounts[chunk]!): RowAttributes | undefined {
     if (this.hasDetails[chunk] === 0) return NO_ATTRIBUTES
-    const { firstRows, isShared, pages } = this.#directory
+    const { firstRows, pageRowCounts, pages } = this.#directory
     const attributes = this.#attributesOfPage(chunk)
-    if (attributes === undefined || isShared[pages[chunk]!] === 0) return attributes
-    return new AttributesOfRows(attributes, firstRows[chunk]!, this.rowCounts[chunk]!)
+    if (attributes === undefined || rowCount === pageRowCounts[pages[chunk]!]) return attributes
+    return new AttributesOfRows(attributes, firstRows[chunk]!, rowCount)
   }
 
   pageOf(chunk: number): number {

@@ -290,6 +290,10 @@ class WalAttributes implements RowAttributes {
     return matchTexts(this, key, value)
   }
 
+  count(key: string, value: JsonValue): number {
+    return this.match(key, value).length
+  }
+
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
     for (let row = 0; row < this.#arrivals.length; row++) {
       const text = this.get(row)
