@@ -92,6 +92,7 @@ export class ChunkFilter {
     rows: new Uint32Array(MAX_CHUNK_ROWS),
     durationsNs: new Float64Array(MAX_CHUNK_ROWS),
   }
+  readonly #isListed = new Uint8Array(MAX_CHUNK_ROWS) // zeros, but while rows are dropped
 
   constructor(snapshot: Snapshot, filter: RowFilter) {
     this.#snapshot = snapshot
@@ -241,17 +242,22 @@ export class ChunkFilter {
     return true
   }
 
-  /** Drops the rows that are not listed; both ascend. */
+  /** Drops the rows that are not listed; both ascend. Nothing depends on what is found, so that nothing is guessed wrong. */
   #keepListed(listed: Uint16Array): void {
     const { count, durationsNs, rows } = this.#passed
+    if (count === 0) return
+    const isListed = this.#isListed
+    const first = lowerBound(listed, listed.length, rows[0]!)
+    const end = lowerBound(listed, listed.length, rows[count - 1]! + 1)
+    for (let i = first; i < end; i++) isListed[listed[i]!] = 1
     let kept = 0
-    for (let i = 0, at = 0; i < count && at < listed.length; i++) {
+    for (let i = 0; i < count; i++) {
       const row = rows[i]!
-      while (listed[at]! < row) at++
-      if (listed[at] !== row) continue
       rows[kept] = row
-      durationsNs[kept++] = durationsNs[i]!
+      durationsNs[kept] = durationsNs[i]!
+      kept += isListed[row]!
     }
+    for (let i = first; i < end; i++) isListed[listed[i]!] = 0
     this.#passed.count = kept
   }
 
