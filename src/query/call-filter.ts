@@ -119,8 +119,8 @@ export class ChunkFilter {
     if (count === undefined) return undefined
     this.#passed.count = count
     if (this.#filter.error !== undefined && !this.#applyError(source, chunk)) return undefined
-    const { attributes } = this.#filter
-    return this.#applyAttributes(source, chunk, span, attributes) ? this.#passed : undefined
+    this.#applyAttributes(source, chunk, span, this.#filter.attributes)
+    return this.#passed
   }
 
   /**
@@ -137,7 +137,7 @@ export class ChunkFilter {
         span.first === 0 &&
         span.end === rowCount
       ) {
-        return source.attributesOf(chunk, rowCount)?.count(...attributes[0]!)
+        return source.countAttribute(chunk, rowCount, ...attributes[0]!)
       }
       return this.#matchRows(source, chunk, span) ? this.#passed.count : undefined
     }
@@ -160,12 +160,11 @@ export class ChunkFilter {
       this.#takeErrors(errors, span)
       return true
     }
-    const found = source.attributesOf(chunk, rowsUpTo(span, source, chunk))
-    if (found === undefined) return false
-    this.#takeRows(found.match(...first), span)
+    this.#takeRows(source.matchAttribute(chunk, rowsUpTo(span, source, chunk), ...first), span)
     if (this.#passed.count === 0) return true
     if (error !== undefined && !this.#applyError(source, chunk)) return false
-    return this.#applyAttributes(source, chunk, span, others)
+    this.#applyAttributes(source, chunk, span, others)
+    return true
   }
 
   /** Begins with the ascending rows, as far as they lie in the span. */
@@ -234,12 +233,12 @@ export class ChunkFilter {
     chunk: number,
     span: RowSpan,
     conditions: readonly [string, JsonValue][],
-  ): boolean {
-    if (conditions.length === 0 || this.#passed.count === 0) return true
-    const attributes = source.attributesOf(chunk, rowsUpTo(span, source, chunk))
-    if (attributes === undefined) return false
-    for (const [key, value] of conditions) this.#keepListed(attributes.match(key, value))
-    return true
+  ): void {
+    const rowCount = rowsUpTo(span, source, chunk)
+    for (const condition of conditions) {
+      if (this.#passed.count === 0) return
+      this.#keepListed(source.matchAttribute(chunk, rowCount, ...condition))
+    }
   }
 
   /** Drops the rows that are not listed; both ascend. Nothing depends on what is found, so that nothing is guessed wrong. */

@@ -17,7 +17,7 @@ import { inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
 import type { JsonValue } from '../../types.ts'
 import { lowerBound } from '../lower-bound.ts'
-import { KeptMatches, matchTexts } from './attribute-match.ts'
+import { matchTexts } from './attribute-match.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
 import type { PforReader } from './pfor-reader.ts'
@@ -46,6 +46,8 @@ export const NO_ATTRIBUTES: RowAttributes = {
 export interface AttributeTools {
   guard: Guard
   pfor: PforReader
+  /** Whether the attributes are not used any more once the page is gone, nor after memory is taken: then it is not copied. */
+  isBorrowed?: boolean
 }
 
 /** Attributes that stand in the kernels' memory. */
@@ -80,19 +82,18 @@ export class AttributeBlocks implements RowAttributes {
   readonly #guard: Guard
   readonly #fail: (reason: string) => CorruptionError
   #inflated: { block: Block; rows: Map<number, Uint8Array> } | undefined
-  readonly #matches = new KeptMatches()
 
   /**
-   * @param position of the blocks in the page, which ends with them; they are copied
+   * @param position of the blocks in the page, which ends with them
    * @param rowCount of the chunk
    * @throws {CorruptionError} the list of the blocks is impossible
    */
-  constructor(page: FileBytes, position: number, rowCount: number, { guard }: AttributeTools) {
+  constructor(page: FileBytes, position: number, rowCount: number, tools: AttributeTools) {
     const { blocks, end } = readBlocks(page, position, rowCount)
     this.#blocks = blocks
-    this.#bytes = page.kernels.u8.slice(page.pointer + end, page.pointer + page.sizeBytes)
+    this.#bytes = bytesFrom(page, end, tools)
     this.#rowCount = rowCount
-    this.#guard = guard
+    this.#guard = tools.guard
     const { offset, path } = page
     this.#fail = (reason) => new CorruptionError(path, offset + position, reason)
   }
@@ -110,7 +111,7 @@ export class AttributeBlocks implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    return this.#matches.get(key, value, () => matchTexts(this, key, value))
+    return matchTexts(this, key, value)
   }
 
   count(key: string, value: JsonValue): number {
@@ -176,21 +177,11 @@ export class AttributesOfRows implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    const firstRow = this.#firstRow
-    const rows = this.#matchOnPage(key, value).slice()
-    for (let i = 0; i < rows.length; i++) rows[i]! -= firstRow
-    return rows
+    return rowsWithin(this.#page.match(key, value), this.#firstRow, this.#rowCount)
   }
 
   count(key: string, value: JsonValue): number {
-    return this.#matchOnPage(key, value).length
-  }
-
-  /** The rows as the page counts them. */
-  #matchOnPage(key: string, value: JsonValue): Uint16Array {
-    const rows = this.#page.match(key, value)
-    const first = lowerBound(rows, rows.length, this.#firstRow)
-    return rows.subarray(first, lowerBound(rows, rows.length, this.#firstRow + this.#rowCount))
+    return this.match(key, value).length
   }
 
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
@@ -199,6 +190,25 @@ export class AttributesOfRows implements RowAttributes {
       if (text !== undefined) yield [row, text]
     }
   }
+}
+
+/** Those of the ascending rows that lie in [firstRow, firstRow + rowCount), counted from there. */
+export function rowsWithin(rows: Uint16Array, firstRow: number, rowCount: number): Uint16Array {
+  const first = lowerBound(rows, rows.length, firstRow)
+  const within = rows.slice(first, lowerBound(rows, rows.length, firstRow + rowCount))
+  for (let i = 0; i < within.length; i++) within[i]! -= firstRow
+  return within
+}
+
+/** What stands in a page from a position on, for as long as the tools say. */
+export function bytesFrom(
+  { kernels, pointer, sizeBytes }: FileBytes,
+  position: number,
+  { isBorrowed = false }: AttributeTools,
+): Uint8Array {
+  const { u8 } = kernels
+  const [from, end] = [pointer + position, pointer + sizeBytes]
+  return isBorrowed ? u8.subarray(from, end) : u8.slice(from, end)
 }
 
 /** Runs a decoder; answers undefined if it throws a CorruptionError, which whoever made the guard reports. */

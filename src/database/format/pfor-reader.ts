@@ -25,6 +25,15 @@ export class PforReader {
     this.#kernels = kernels
   }
 
+  /** Takes the memory it needs: afterwards the kernels' views stay as they are. */
+  prepare(): void {
+    if (this.#page !== 0) return
+    const kernels = this.#kernels
+    this.#page = kernels.allocate(MAX_PAGE_SIZE_BYTES)
+    this.#values = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.#found = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+  }
+
   /**
    * @param page  with base 0
    * @param count 1..MAX_CHUNK_ROWS
@@ -66,13 +75,8 @@ export class PforReader {
   /** Copies a page to where the kernels find it. @returns false: there is none that large */
   #load(page: Uint8Array): boolean {
     if (page.length > MAX_PAGE_SIZE_BYTES) return false
-    const kernels = this.#kernels
-    if (this.#page === 0) {
-      this.#page = kernels.allocate(MAX_PAGE_SIZE_BYTES)
-      this.#values = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
-      this.#found = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
-    }
-    kernels.u8.set(page, this.#page)
+    this.prepare()
+    this.#kernels.u8.set(page, this.#page)
     return true
   }
 }

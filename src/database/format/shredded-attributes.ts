@@ -5,7 +5,7 @@
 import { CorruptionError } from '../../errors.ts'
 import { encodeUtf8 } from '../../internal/utf8.ts'
 import type { JsonValue } from '../../types.ts'
-import type { AttributeTools, RowAttributes } from './attribute-blocks.ts'
+import { bytesFrom, type AttributeTools, type RowAttributes } from './attribute-blocks.ts'
 import { openColumn, type ColumnTools, type ValueColumn } from './attribute-columns.ts'
 import {
   MAX_FORM_KEYS,
@@ -14,7 +14,7 @@ import {
   MAX_KEYS,
   MAX_VALUES,
 } from './attribute-forms.ts'
-import { isEqual, KeptMatches, matchTexts, ValueMatcher } from './attribute-match.ts'
+import { isEqual, matchTexts, ValueMatcher } from './attribute-match.ts'
 import { groupByPlace, PLACE_FORMS, PLACE_NONE, PLACE_WHOLE } from './attribute-places.ts'
 import { TextsReader } from './attribute-texts.ts'
 import { MAX_TEMPLATE_SIZE_BYTES } from './attribute-values.ts'
@@ -77,22 +77,17 @@ export class ShreddedAttributes implements RowAttributes {
   readonly #placesPage: Uint8Array
   readonly #columns: Column[]
   #rows: Rows | undefined
-  readonly #matches = new KeptMatches()
 
   /**
-   * @param position of the attributes in the page, which ends with them; they are copied
+   * @param position of the attributes in the page, which ends with them
    * @param rowCount of the chunk
    * @throws {CorruptionError} what is told of the columns is impossible
    */
-  constructor(
-    page: FileBytes,
-    position: number,
-    rowCount: number,
-    { guard, pfor }: AttributeTools,
-  ) {
+  constructor(page: FileBytes, position: number, rowCount: number, tools: AttributeTools) {
+    const { guard, pfor } = tools
     const { offset, path } = page
     const fail = (reason: string) => new CorruptionError(path, offset + position, reason)
-    const bytes = page.kernels.u8.slice(page.pointer + position, page.pointer + page.sizeBytes)
+    const bytes = bytesFrom(page, position, tools)
     const reader = new VarintReader(bytes, 0, bytes.length, (_, reason) => fail(reason))
     const nextBytes = (size: number): Uint8Array => {
       const at = reader.position
@@ -145,9 +140,7 @@ export class ShreddedAttributes implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    return this.#matches.get(key, value, () => {
-      return this.#guard(() => this.#match(key, value)) ?? NO_ROWS
-    })
+    return this.#guard(() => this.#match(key, value)) ?? NO_ROWS
   }
 
   count(key: string, value: JsonValue): number {

@@ -4,6 +4,7 @@
  * function that have one weight, ascending by start, and groups of the chunks of one function and weight with their
  * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
+import type { JsonValue } from '../../types.ts'
 import type { CallSummary } from '../call-totals.ts'
 import type { DurationBounds, RowSpan, SelectedRows } from './duration-filter.ts'
 import type { RowAttributes } from '../format/attribute-blocks.ts'
@@ -91,12 +92,16 @@ export interface ChunkSource {
     rows: ArrayLike<number>,
     durationsNs: ArrayLike<number>,
   ): DecodedDetails | undefined
+  /** Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none. */
+  attributesOf(chunk: number): RowAttributes | undefined
   /**
-   * Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none.
+   * Rows, ascending, of which an attribute is a certain value, or how many they are; faster than by attributesOf(). Those on
+   * a damaged page, which is reported, are none.
    *
-   * @param rowCount from the chunk's first row on, where those of the chunks behind it on its page are wanted, too
+   * @param rowCount from the chunk's first row on; may go on in the chunks behind it that share its page
    */
-  attributesOf(chunk: number, rowCount?: number): RowAttributes | undefined
+  matchAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): Uint16Array
+  countAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): number
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
   detailsOffset(chunk: number): number

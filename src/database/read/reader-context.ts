@@ -8,6 +8,7 @@ import { BufferPool } from './buffer-pool.ts'
 import type { LoadedDurations, RowAttributes } from './chunk-source.ts'
 import { FaultLog, type FaultListener } from './fault-log.ts'
 import { readAt, type FileLayer } from '../file.ts'
+import type { KeptMatches } from '../format/attribute-match.ts'
 import type { FileBytes } from '../format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from '../format/pages.ts'
 import { PforReader } from '../format/pfor-reader.ts'
@@ -50,6 +51,7 @@ export class ReaderContext {
   loadedStarts: number | undefined
   loadedNearStarts: { key: number; firstRow: number; count: number } | undefined
   loadedAttributes: { key: number; value: RowAttributes } | undefined
+  loadedMatches: { key: number; value: KeptMatches } | undefined // of the page that was searched last
 
   #input: Area
   #nextKey = 0

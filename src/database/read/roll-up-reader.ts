@@ -165,6 +165,14 @@ export class RollUpReader implements ChunkSource {
     throw withoutRows()
   }
 
+  matchAttribute(): Uint16Array {
+    throw withoutRows()
+  }
+
+  countAttribute(): number {
+    throw withoutRows()
+  }
+
   childrenOf(_chunk: number): Float64Array {
     throw withoutRows()
   }

@@ -4,6 +4,7 @@
  * at a time, into the buffer pool, and every extent's checksum is verified when it is read.
  */
 import { CorruptionError } from '../../errors.ts'
+import type { JsonValue } from '../../types.ts'
 import { MAX_PASSING_EXTENTS, MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from '../call-totals.ts'
 import {
@@ -25,7 +26,13 @@ import {
   type SelectedRows,
 } from './duration-filter.ts'
 import { readAt } from '../file.ts'
-import { AttributesOfRows, NO_ATTRIBUTES } from '../format/attribute-blocks.ts'
+import {
+  AttributesOfRows,
+  NO_ATTRIBUTES,
+  rowsWithin,
+  type Guard,
+} from '../format/attribute-blocks.ts'
+import { KeptMatches } from '../format/attribute-match.ts'
 import type { SequenceInterval } from '../format/directory.ts'
 import { corruption, type FileBytes } from '../format/file-bytes.ts'
 import {
@@ -58,6 +65,7 @@ import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
 import { markBefore, MIN_MARKED_ROWS } from './start-marks.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
+const NO_ROWS = new Uint16Array(0)
 const WORD = 2 ** 32
 const NO_TOTAL = -1
 const NO_MARKS = 0
@@ -367,12 +375,36 @@ export class SegmentReader implements ChunkSource {
     )
   }
 
-  attributesOf(chunk: number, rowCount = this.rowCounts[chunk]!): RowAttributes | undefined {
+  attributesOf(chunk: number): RowAttributes | undefined {
     if (this.hasDetails[chunk] === 0) return NO_ATTRIBUTES
-    const { firstRows, pageRowCounts, pages } = this.#directory
+    const { firstRows, isShared, pages } = this.#directory
     const attributes = this.#attributesOfPage(chunk)
-    if (attributes === undefined || rowCount === pageRowCounts[pages[chunk]!]) return attributes
-    return new AttributesOfRows(attributes, firstRows[chunk]!, rowCount)
+    if (attributes === undefined || isShared[pages[chunk]!] === 0) return attributes
+    return new AttributesOfRows(attributes, firstRows[chunk]!, this.rowCounts[chunk]!)
+  }
+
+  matchAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): Uint16Array {
+    if (this.hasDetails[chunk] === 0) return NO_ROWS
+    const context = this.#context
+    const { firstRows, pageRowCounts, pages } = this.#directory
+    const page = pages[chunk]!
+    const pageKey = this.#firstChunkKey + page
+    if (context.loadedMatches?.key !== pageKey) {
+      context.loadedMatches = { key: pageKey, value: new KeptMatches() }
+    }
+    const rows = context.loadedMatches.value.get(key, value, () => {
+      return this.#searchAttributes(chunk, (attributes) => attributes.match(key, value)) ?? NO_ROWS
+    })
+    return rowCount === pageRowCounts[page] ? rows : rowsWithin(rows, firstRows[chunk]!, rowCount)
+  }
+
+  countAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): number {
+    if (this.hasDetails[chunk] === 0) return 0
+    const { pageRowCounts, pages } = this.#directory
+    if (rowCount < pageRowCounts[pages[chunk]!]!) {
+      return this.matchAttribute(chunk, rowCount, key, value).length
+    }
+    return this.#searchAttributes(chunk, (attributes) => attributes.count(key, value)) ?? 0
   }
 
   pageOf(chunk: number): number {
@@ -563,6 +595,18 @@ export class SegmentReader implements ChunkSource {
       })
       context.loadedAttributes = { key, value }
       return value
+    })
+  }
+
+  /** Looks through the attributes of all rows of the chunk's page where they stand in the buffer pool. */
+  #searchAttributes<T>(chunk: number, search: (attributes: RowAttributes) => T): T | undefined {
+    const { pfor } = this.#context
+    const { pageRowCounts, pages } = this.#directory
+    pfor.prepare()
+    return this.#decodeDetails(chunk, (bytes) => {
+      const guard: Guard = (decode) => this.#decode(decode)
+      const tools = { guard, pfor, isBorrowed: true }
+      return search(openAttributes(bytes, pageRowCounts[pages[chunk]!]!, tools))
     })
   }
 

@@ -194,6 +194,14 @@ export class WalChunks implements ChunkSource {
     return new WalAttributes(details.attributes, this.#arrivalsOf(details, chunk))
   }
 
+  matchAttribute(chunk: number, _rowCount: number, key: string, value: JsonValue): Uint16Array {
+    return this.attributesOf(chunk).match(key, value)
+  }
+
+  countAttribute(chunk: number, _rowCount: number, key: string, value: JsonValue): number {
+    return this.attributesOf(chunk).count(key, value)
+  }
+
   detailsOffset(_chunk: number): number {
     return 0
   }
