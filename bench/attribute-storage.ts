@@ -4,7 +4,7 @@
  * their JSON texts, one a line, in Brotli. The trace id, which nothing can compress, is 16 bytes of it.
  */
 import { brotliCompressSync, constants } from 'node:zlib'
-import { compactDatabase, DatabaseWriter, type JsonValue } from 'kronicler/database'
+import { compactDatabase, DatabaseWriter } from 'kronicler/database'
 import { createRandom } from './harness/random.ts'
 import { progress, shortCount } from './harness/report.ts'
 import type { BenchRow } from './harness/result.ts'
@@ -14,6 +14,15 @@ import { sizeOnDisk } from './stores/store.ts'
 const ROWS = 200_000
 const LINES = 2000 // compressed together
 const START_MS = Date.UTC(2026, 0, 1)
+
+// A type, because an interface is no record of anything.
+export type RequestAttributes = {
+  route: string
+  status: number
+  user: string
+  trace: string
+  amount: number
+}
 
 export async function attributeRows({ folder }: SuiteOptions): Promise<BenchRow[]> {
   const rows: BenchRow[] = []
@@ -37,7 +46,7 @@ async function sizesOf(
   await inFolder(folder, async (path) => {
     const writer = DatabaseWriter.open(path)
     let row = 0
-    for (const attributes of requests()) {
+    for (const attributes of requests(ROWS)) {
       const startMs = START_MS + 10 * row++
       const call = { function: 'request', startMs, durationNs: 1e6 + row }
       writer.insert(hasAttributes ? { ...call, attributes } : call)
@@ -52,7 +61,7 @@ async function sizesOf(
 }
 
 function brotliSizeBytes(): number {
-  const lines = Array.from(requests(), (attributes) => `${JSON.stringify(attributes)}\n`)
+  const lines = Array.from(requests(ROWS), (attributes) => `${JSON.stringify(attributes)}\n`)
   let sizeBytes = 0
   for (let from = 0; from < lines.length; from += LINES) {
     const block = Buffer.from(lines.slice(from, from + LINES).join(''))
@@ -62,9 +71,10 @@ function brotliSizeBytes(): number {
   return sizeBytes
 }
 
-function* requests(): Generator<Record<string, JsonValue>> {
+/** What `count` requests of a web service have attached. */
+export function* requests(count: number): Generator<RequestAttributes> {
   const random = createRandom(7)
-  for (let row = 0; row < ROWS; row++) {
+  for (let row = 0; row < count; row++) {
     yield {
       route: `/api/v1/route-${Math.floor(40 * random.uniform() ** 2)}`,
       status: [200, 200, 200, 404, 500][random.below(5)]!,

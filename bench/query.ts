@@ -1,7 +1,8 @@
 /**
  * @module bench/query
  * How long do questions take? Set A in each database, everything in the page cache, every sample another question,
- * the same ones for all. The answers are compared before anything is measured.
+ * the same ones for all. The answers are compared before anything is measured. Conditions on calls are asked of set C: see
+ * query-conditions.ts.
  */
 import { mkdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -11,6 +12,7 @@ import { progress, shortCount } from './harness/report.ts'
 import { withRatios, type BenchRow } from './harness/result.ts'
 import { inFolder, type Suite, type SuiteOptions } from './harness/suite.ts'
 import { takeTurns } from './harness/turns.ts'
+import { conditionRows } from './query-conditions.ts'
 import { compareAnswers } from './stores/compare-answers.ts'
 import { duckdbStore } from './stores/duckdb.ts'
 import { kroniclerStore } from './stores/kronicler.ts'
@@ -37,11 +39,19 @@ export const querySuite: Suite = {
   peers: ['@duckdb/node-api', 'libsql'],
   async run(options) {
     const rows: BenchRow[] = []
-    for (const count of options.rows ?? DEFAULT_ROWS) {
+    const counts = options.rows ?? DEFAULT_ROWS
+    for (const count of counts) {
       rows.push(
         ...(await inFolder(options.folder, (folder) => measureSize(folder, count, options))),
       )
     }
+    const seconds = options.seconds ?? DEFAULT_SECONDS
+    const count = Math.min(...counts)
+    rows.push(
+      ...(await inFolder(options.folder, (folder) =>
+        conditionRows(folder, count, { ...options, seconds }),
+      )),
+    )
     return { rows: withRatios(rows, 'duckdb') }
   },
 }

@@ -15,6 +15,7 @@ import { BUCKET_COUNT, QUANTILE_RELATIVE_ERROR, bucketOf } from '../metrics/hist
 import type { FunctionStats, Interval, Stats } from '../types.ts'
 import { BucketCounts } from './bucket-counts.ts'
 import { studentQuantile } from './confidence.ts'
+import { LazyFunctionStats, type FlatStats, type StatsParts } from './function-stats.ts'
 import type { QuantilePlan } from './quantile-plan.ts'
 import { slowCallsOf } from './slow-calls.ts'
 import type { SampledDistribution } from './sorted-calls.ts'
@@ -137,45 +138,32 @@ export class CallAccumulator extends CallTotals {
   }
 
   toStats(plan: QuantilePlan, range: RangeUs): Stats {
-    return { ...this.#describe(plan, range) }
+    const flat = this.#describe(plan, range)
+    return {
+      ...flat,
+      meanInterval: this.#meanInterval(flat.standardErrorNs, plan.confidence),
+      ...(this.calls === 0 ? shapeOfNothing(plan) : this.#shape(plan)),
+    }
   }
 
-  /** The same with the function. Field by field: for thousands of functions a spread costs more than adding them up. */
+  /** The same of a function, with the nested objects' numbers in the next row of `parts`. There must be calls. */
   toFunctionStats(
     name: string,
     definedAt: string | undefined,
     plan: QuantilePlan,
     range: RangeUs,
+    parts: StatsParts,
   ): FunctionStats {
-    const stats = this.#describe(plan, range)
-    return {
-      function: name,
-      definedAt,
-      calls: stats.calls,
-      rows: stats.rows,
-      errors: stats.errors,
-      ratePerSecond: stats.ratePerSecond,
-      sumNs: stats.sumNs,
-      selfNs: stats.selfNs,
-      meanNs: stats.meanNs,
-      selfMeanNs: stats.selfMeanNs,
-      standardDeviationNs: stats.standardDeviationNs,
-      standardErrorNs: stats.standardErrorNs,
-      meanInterval: stats.meanInterval,
-      confidence: stats.confidence,
-      minNs: stats.minNs,
-      maxNs: stats.maxNs,
-      firstStartMs: stats.firstStartMs,
-      lastStartMs: stats.lastStartMs,
-      quantiles: stats.quantiles,
-      quantileRelativeError: stats.quantileRelativeError,
-      coarseCalls: stats.coarseCalls,
-      slow: stats.slow,
-    }
+    const flat = this.#describe(plan, range)
+    const row = parts.addRow()
+    parts.setMeanInterval(row, this.#meanInterval(flat.standardErrorNs, plan.confidence))
+    const distribution = this.distribution()
+    parts.setSlow(row, slowCallsOf(distribution, plan.readInto(distribution, parts, row)))
+    return new LazyFunctionStats(name, definedAt, flat, parts, row)
   }
 
-  /** Filled in anew by the next call, so that thousands of functions do not take two objects each. */
-  #describe(plan: QuantilePlan, range: RangeUs): Stats {
+  /** What is not nested. Filled in anew by the next call, so that thousands of functions do not take two objects each. */
+  #describe(plan: QuantilePlan, range: RangeUs): FlatStats {
     const stats = this.#stats
     const { calls, rows, sumNs } = this
     const isEmpty = calls === 0
@@ -183,9 +171,6 @@ export class CallAccumulator extends CallTotals {
       calls < 2 ? NaN : Math.sqrt(Math.max(0, this.squaredDeviations) / (calls - 1))
     // time of children is a double, which may be rounded up beyond 2^53
     const selfNs = Math.max(0, sumNs - this.childrenNs)
-    const sampleSize = this.#effectiveSize()
-    const standardErrorNs = rows < 2 ? NaN : standardDeviationNs / Math.sqrt(sampleSize)
-    const shape = isEmpty ? shapeOfNothing(plan) : this.#shape(plan)
     stats.calls = calls
     stats.rows = rows
     stats.errors = this.errors
@@ -195,16 +180,13 @@ export class CallAccumulator extends CallTotals {
     stats.meanNs = this.meanNs
     stats.selfMeanNs = selfNs / calls
     stats.standardDeviationNs = standardDeviationNs
-    stats.standardErrorNs = standardErrorNs
-    stats.meanInterval = this.#meanInterval(standardErrorNs, sampleSize, plan.confidence)
+    stats.standardErrorNs = rows < 2 ? NaN : standardDeviationNs / Math.sqrt(this.#effectiveSize())
     stats.confidence = plan.confidence
     stats.minNs = isEmpty ? NaN : this.minNs
     stats.maxNs = isEmpty ? NaN : this.maxNs
     stats.firstStartMs = isEmpty ? NaN : this.firstUs / 1000
     stats.lastStartMs = isEmpty ? NaN : this.lastUs / 1000
-    stats.quantiles = shape.quantiles
     stats.coarseCalls = this.coarseCalls
-    stats.slow = shape.slow
     return stats
   }
 
@@ -226,9 +208,9 @@ export class CallAccumulator extends CallTotals {
     return { quantiles, slow: slowCallsOf(distribution, medianNs) }
   }
 
-  #meanInterval(standardErrorNs: number, sampleSize: number, confidence: number): Interval {
+  #meanInterval(standardErrorNs: number, confidence: number): Interval {
     if (Number.isNaN(standardErrorNs)) return { lowerNs: NaN, upperNs: NaN }
-    const freedom = Math.max(1, sampleSize - 1)
+    const freedom = Math.max(1, this.#effectiveSize() - 1)
     const halfNs = studentQuantile(1 - (1 - confidence) / 2, freedom) * standardErrorNs
     return { lowerNs: Math.max(0, this.meanNs - halfNs), upperNs: this.meanNs + halfNs }
   }
@@ -308,7 +290,7 @@ export class CallAccumulator extends CallTotals {
   }
 }
 
-function emptyStats(): Stats {
+function emptyStats(): FlatStats {
   return {
     calls: 0,
     rows: 0,
@@ -320,16 +302,13 @@ function emptyStats(): Stats {
     selfMeanNs: NaN,
     standardDeviationNs: NaN,
     standardErrorNs: NaN,
-    meanInterval: { lowerNs: NaN, upperNs: NaN },
     confidence: NaN,
     minNs: NaN,
     maxNs: NaN,
     firstStartMs: NaN,
     lastStartMs: NaN,
-    quantiles: [],
     quantileRelativeError: QUANTILE_RELATIVE_ERROR,
     coarseCalls: 0,
-    slow: NO_SLOW_CALLS,
   }
 }
 

@@ -124,6 +124,7 @@ function addChunk(batch: Batch, source: ChunkSource, chunk: number): void {
 
 /** Adds the rows of a chunk that reaches into several buckets, or out of the range. */
 function addParts(batch: Batch, source: ChunkSource, chunk: number): void {
+  if (source.startsOf(chunk) === undefined) return // all of them will be looked at
   const rows = rowsInRange(source, chunk, batch.range)
   if (rows === undefined) return
   const { end } = rows

@@ -179,8 +179,8 @@ class Passes {
       this.#pace.add(source.rowCounts[chunk]!)
     }
     const { filter, range } = this.#question
+    const searchedUs = this.#byStart ? source.startsOf(chunk) : NO_STARTS // first: then the range needs nothing else
     const all = rowsInRange(source, chunk, range)
-    const searchedUs = this.#byStart ? source.startsOf(chunk) : NO_STARTS
     if (all === undefined || searchedUs === undefined) return
     const span = this.#byStart ? this.#narrow(all, searchedUs, selection, after) : all
     if (span.first >= span.end) return

@@ -5,7 +5,7 @@
 import type { ChunkSource } from '../database/read/chunk-source.ts'
 import type { Snapshot } from '../database/read/snapshot.ts'
 import type { ScanOptions } from '../types.ts'
-import { ChunkFilter, mayPass, type RowFilter } from './call-filter.ts'
+import { allTake, ChunkFilter, mayPass, type RowFilter } from './call-filter.ts'
 import type { RowSpan } from './range-scan.ts'
 import { ScanChunks } from './scan-chunks.ts'
 import { ScanPace } from './scan-pace.ts'
@@ -22,7 +22,7 @@ export async function countCalls(
     functionNumbers,
     range,
     mayPass: (source, chunk) => mayPass(filter, source, chunk),
-    joinsShared: filter.error === undefined && filter.attributes.length === 0,
+    joinsShared: filter.error === undefined,
   })
   const pace = new ScanPace(snapshot, options, chunks.totalRows)
   const chunkFilter = new ChunkFilter(snapshot, filter)
@@ -49,10 +49,9 @@ function rowsOf(
   chunkFilter: ChunkFilter,
 ): number {
   const { attributes, error, maxNs, minNs } = filter
-  const allLast = source.minDurationsNs[chunk]! >= minNs && source.maxDurationsNs[chunk]! < maxNs
   if (error === undefined && attributes.length === 0) {
-    if (allLast) return span.end - span.first
+    if (allTake(source, chunk, minNs, maxNs)) return span.end - span.first
     return source.selectDurations(chunk, span, { minNs, maxNs }) ?? 0
   }
-  return chunkFilter.apply(source, chunk, span)?.count ?? 0
+  return chunkFilter.count(source, chunk, span) ?? 0
 }

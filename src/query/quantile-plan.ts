@@ -4,6 +4,7 @@
  */
 import type { Quantile } from '../types.ts'
 import { rankInterval } from './confidence.ts'
+import { StatsParts } from './function-stats.ts'
 import { SortedCalls, type SampledDistribution } from './sorted-calls.ts'
 
 /** Ranks of sorted calls, from 0, that enclose a quantile. */
@@ -25,14 +26,24 @@ export class QuantilePlan {
 
   /** From the histogram. The intervals have the width of its buckets in addition, so that they enclose what they say. */
   read(distribution: SampledDistribution): { medianNs: number; quantiles: Quantile[] } {
+    const parts = new StatsParts(this.asked, 1)
+    const medianNs = this.readInto(distribution, parts, 0)
+    return { medianNs, quantiles: parts.quantiles(0) }
+  }
+
+  /** The same, to a row of `parts`. @returns the median */
+  readInto(distribution: SampledDistribution, parts: StatsParts, row: number): number {
+    const { asked } = this
     const calls = this.#calls
     calls.read(distribution)
-    const quantiles = this.asked.map((quantile) => {
+    for (let index = 0; index < asked.length; index++) {
+      const quantile = asked[index]!
       const { lower, upper } = this.#enclose(distribution, quantile)
-      const durationNs = calls.quantileNs(quantile)
-      return enclosing(quantile, durationNs, calls.shortestNs(lower), calls.longestNs(upper))
-    })
-    return { medianNs: calls.quantileNs(0.5), quantiles }
+      const ns = calls.quantileNs(quantile)
+      const lowerNs = lowerBoundNs(ns, calls.shortestNs(lower))
+      parts.setQuantile(row, index, ns, lowerNs, upperBoundNs(ns, calls.longestNs(upper)))
+    }
+    return calls.quantileNs(0.5)
   }
 
   /** Ranks of all calls that `readExactly` needs, ascending, each once. */
@@ -56,7 +67,13 @@ export class QuantilePlan {
       const { lower, upper } = this.#enclose(distribution, quantile)
       const lowerNs = lower < 0 ? 0 : durationAt(lower)
       const upperNs = upper >= calls ? Infinity : durationAt(upper)
-      return enclosing(quantile, blend(quantile * (calls - 1), durationAt), lowerNs, upperNs)
+      const durationNs = blend(quantile * (calls - 1), durationAt)
+      return {
+        quantile,
+        durationNs,
+        lowerNs: lowerBoundNs(durationNs, lowerNs),
+        upperNs: upperBoundNs(durationNs, upperNs),
+      }
     })
   }
 
@@ -83,18 +100,12 @@ export class QuantilePlan {
 }
 
 /** Of a handful of calls the bounds may lie to one side of the blended duration, which would look absurd. */
-function enclosing(
-  quantile: number,
-  durationNs: number,
-  lowerNs: number,
-  upperNs: number,
-): Quantile {
-  return {
-    quantile,
-    durationNs,
-    lowerNs: Math.min(lowerNs, durationNs),
-    upperNs: Math.max(upperNs, durationNs),
-  }
+function lowerBoundNs(durationNs: number, lowerNs: number): number {
+  return Math.min(lowerNs, durationNs)
+}
+
+function upperBoundNs(durationNs: number, upperNs: number): number {
+  return Math.max(upperNs, durationNs)
 }
 
 /** Between the calls with the ranks on both sides of the position. */

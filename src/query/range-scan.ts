@@ -119,12 +119,9 @@ export function rowsInRange(
   const lastUs = source.maxStartsUs[chunk]!
   if (contains(range, firstUs, lastUs)) return { first: 0, end: count }
   if (!overlaps(range, firstUs, lastUs)) return { first: 0, end: 0 }
-  const startsUs = source.startsOf(chunk)
-  if (startsUs === undefined) return undefined
-  return {
-    first: lowerBound(startsUs, count, range.fromUs),
-    end: lowerBound(startsUs, count, range.toUs),
-  }
+  const first = firstUs >= range.fromUs ? 0 : source.rowsBefore(chunk, range.fromUs)
+  const end = lastUs < range.toUs ? count : source.rowsBefore(chunk, range.toUs)
+  return first === undefined || end === undefined ? undefined : { first, end }
 }
 
 export function overlaps({ fromUs, toUs }: RangeUs, firstUs: number, lastUs: number): boolean {
@@ -179,14 +176,22 @@ function addChunk(
     addAllRows(context, source, chunk, into, weight)
     return
   }
-  const startsUs = source.startsOf(chunk)
-  if (startsUs === undefined) return
-  const count = source.rowCounts[chunk]!
-  const first = lowerBound(startsUs, count, range.fromUs)
-  const end = lowerBound(startsUs, count, range.toUs)
-  if (first === end) return
-  const rows = { first, end }
-  addRows(context, source, chunk, rows, startsUs[first]!, startsUs[end - 1]!, into, weight)
+  const rows = rowsInRange(source, chunk, range)
+  if (rows === undefined || rows.first === rows.end) return
+  const startUs = startOf(source, chunk, rows.first)
+  const endUs = startOf(source, chunk, rows.end - 1)
+  if (startUs === undefined || endUs === undefined) return
+  addRows(context, source, chunk, rows, startUs, endUs, into, weight)
+}
+
+/** Start of a row, undefined if it is damaged; of the first and the last one without decoding, as far as the chunk's bounds are its own. */
+export function startOf(source: ChunkSource, chunk: number, row: number): number | undefined {
+  if (source.sharesPage[chunk] === 0) {
+    if (row === 0) return source.minStartsUs[chunk]
+    if (row === source.rowCounts[chunk]! - 1) return source.maxStartsUs[chunk]
+  }
+  const near = source.startsNear(chunk, row)
+  return near?.startsUs[row - near.firstRow]
 }
 
 /** Adds all rows of a chunk, decoded. */

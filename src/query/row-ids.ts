@@ -198,10 +198,9 @@ function spansStarting(source: ChunkSource, group: number, startUs: number): Chu
   for (let chunk = source.firstChunks[group]!; chunk < source.firstChunks[group + 1]!; chunk++) {
     if (source.maxStartsUs[chunk]! < startUs) continue
     if (source.minStartsUs[chunk]! > startUs) break
-    const startsUs = source.startsOf(chunk)
-    if (startsUs === undefined) continue
-    const first = lowerBound(startsUs, startsUs.length, startUs)
-    const end = lowerBound(startsUs, startsUs.length, startUs + 1) // they are whole
+    const first = source.rowsBefore(chunk, startUs)
+    const end = source.rowsBefore(chunk, startUs + 1) // they are whole
+    if (first === undefined || end === undefined) continue
     if (first < end) spans.push({ chunk, first, end })
   }
   return spans

@@ -9,12 +9,15 @@ import { MAX_CHUNK_ROWS } from '../database/format/pages.ts'
 import type { Snapshot, SnapshotView } from '../database/read/snapshot.ts'
 import type { CallRow } from '../types.ts'
 import { BestRows } from './best-rows.ts'
-import { contains, overlaps, rowsInRange } from './range-scan.ts'
+import { contains, overlaps, rowsInRange, startOf } from './range-scan.ts'
 import { peersIn } from './row-ids.ts'
 import { toCallRowsInTurns, type RowReference } from './rows.ts'
 import { forEachGroupInRange } from './scan-groups.ts'
 import { ScanPace } from './scan-pace.ts'
 import type { RangeUs } from './time.ts'
+
+/** The starts of so few are not worth decoding all starts of a chunk. */
+const FEW_ROWS = 8
 
 interface Candidate {
   source: ChunkSource
@@ -123,13 +126,15 @@ function visit(
   if (span === undefined || span.first === span.end) return
   const bounds = { minNs: Math.max(leastNs, best.worst?.durationNs ?? 0), maxNs: Infinity }
   const count = source.selectDurations(chunk, span, bounds, selected) ?? 0
-  const startsUs = count === 0 ? undefined : source.startsOf(chunk)
-  if (startsUs === undefined) return
+  const startsUs = count > FEW_ROWS ? source.startsOf(chunk) : undefined
+  if (count > FEW_ROWS && startsUs === undefined) return
   for (let i = 0; i < count; i++) {
     const durationNs = selected.durationsNs[i]!
     // most rows of a large answer are turned away here, without becoming an object
     if (durationNs < (best.worst?.durationNs ?? 0)) continue
     const row = selected.rows[i]!
-    best.add({ source, chunk, row, functionName, startUs: startsUs[row]!, durationNs })
+    const startUs = startsUs === undefined ? startOf(source, chunk, row) : startsUs[row]
+    if (startUs === undefined) return
+    best.add({ source, chunk, row, functionName, startUs, durationNs })
   }
 }

@@ -77,11 +77,14 @@ function candidatesOf({ functions, indexes }: SnapshotView, count: number): Cand
 }
 
 function visit({ source, chunk, functionName }: Candidate, best: BestRows<RowReference>): void {
-  const startsUs = source.startsOf(chunk)
-  if (startsUs === undefined) return
-  for (let row = source.rowCounts[chunk]! - 1; row >= 0; row--) {
-    const startUs = startsUs[row]!
-    if (startUs < (best.worst?.startUs ?? -Infinity)) return
-    best.add({ source, chunk, row, functionName, startUs, durationNs: NaN })
+  for (let row = source.rowCounts[chunk]! - 1; row >= 0;) {
+    const near = source.startsNear(chunk, row)
+    if (near === undefined) return
+    const { firstRow, startsUs } = near
+    for (; row >= firstRow; row--) {
+      const startUs = startsUs[row - firstRow]!
+      if (startUs < (best.worst?.startUs ?? -Infinity)) return
+      best.add({ source, chunk, row, functionName, startUs, durationNs: NaN })
+    }
   }
 }

@@ -146,6 +146,8 @@ export const QUESTIONS = {
     rowsOf(database.calls({ where: { error: 'TypeError' }, order: '-start', limit: 200 })),
   withAttributes: (database: Database) =>
     rowsOf(database.calls({ where: { attributes: { order: 77 } } })),
+  countedByAttribute: (database: Database) =>
+    database.count({ where: { attributes: { order: 77 } } }),
   longest: (database: Database) =>
     rowsOf(database.calls({ order: '-duration', limit: 150, from: FROM_MS })),
   names: (database: Database) => database.functionNames(),

@@ -8,7 +8,20 @@ import { loadFallbackKernels } from '../../src/database/kernels/kernels.ts'
 import { SHAPES, randomCalls, withDetails, writeCalls } from '../support/random-calls.ts'
 import { temporaryDirectory } from '../support/temporary-directory.ts'
 
-const SIZES = [1, 100, 4096, 4097, 20_000, 65_536, 65_537, FRAME_SIZE_BYTES, FRAME_SIZE_BYTES + 1]
+const SIZES = [
+  1,
+  100,
+  4096,
+  4097,
+  20_000,
+  21_825,
+  43_648,
+  43_649,
+  65_536,
+  65_537,
+  FRAME_SIZE_BYTES,
+  FRAME_SIZE_BYTES + 1,
+]
 
 /** Extents of one byte value each. */
 const sizeOf = (key: number) => SIZES[key % SIZES.length]!
@@ -166,6 +179,15 @@ describe('the pool', () => {
     for (let i = 0; i < 32; i++) fixture.load(i * SIZES.length)
     for (let i = 0; i < 32; i++) fixture.load(i * SIZES.length)
     expect(fixture.pool.stats).toMatchObject({ hits: 32, misses: 32, frames: 1, evictions: 0 })
+  })
+
+  test('three pages of full chunks share a frame', () => {
+    const fixture = new Fixture(2)
+    const keyOf = (i: number) => SIZES.indexOf(43_648) + i * SIZES.length
+    for (let i = 0; i < 6; i++) fixture.load(keyOf(i))
+    for (let i = 0; i < 6; i++)
+      fixture.check(keyOf(i), fixture.pool.pointerOf(fixture.load(keyOf(i))))
+    expect(fixture.pool.stats).toMatchObject({ hits: 6, misses: 6, frames: 2, evictions: 0 })
   })
 
   test('with all frames pinned extents are read past it', () => {

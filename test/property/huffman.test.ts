@@ -1,7 +1,13 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { HuffmanCode } from '../../src/database/kernels/huffman-code.ts'
-import { huffmanMaxBytes, type Kernels } from '../../src/database/kernels/kernels.ts'
+import {
+  HUFFMAN_MARK_SIZE_BYTES,
+  HUFFMAN_MARK_VALUES,
+  huffmanMarksBytes,
+  huffmanMaxBytes,
+  type Kernels,
+} from '../../src/database/kernels/kernels.ts'
 import { area, bytesOf, columns, onBoth, randomOf } from './kernels-fixture.ts'
 
 const MAX_ROWS = 16_384
@@ -10,6 +16,7 @@ const SYMBOLS = 124
 const values = area(4 * MAX_ROWS)
 const page = area(huffmanMaxBytes(MAX_ROWS) + 8)
 const decoded = area(4 * MAX_ROWS)
+const marks = area(huffmanMarksBytes(MAX_ROWS))
 const RUNS = { numRuns: 200 }
 
 /** The least value of a symbol, as the format's text says it. */
@@ -46,6 +53,83 @@ describe('Huffman pages', () => {
         expectRoundTrip(column, offset)
       }),
       RUNS,
+    )
+  })
+
+  test('are decoded from every mark, in front of which the sum of all values is known', () => {
+    const marked = fc.record({
+      n: fc.oneof(
+        fc.integer({ min: 0, max: MAX_ROWS }),
+        fc.constantFrom(0, 1024, 1025, 4096, 4098),
+      ),
+      width: fc.integer({ min: 0, max: 32 }),
+      seed: fc.nat(),
+    })
+    fc.assert(
+      fc.property(marked, ({ n, seed, width }) => {
+        const random = randomOf(seed)
+        const column = Uint32Array.from({ length: n }, () =>
+          Math.floor(2 ** (random() * width) * random()),
+        )
+        const { result: end } = onBoth([page], put(column), (k) =>
+          k.huffmanEncode(values.start, n, page.start),
+        )
+        const { result, k } = onBoth([marks], nothing, (k) =>
+          k.huffmanMark(page.start, n, marks.start),
+        )
+        expect(result).toBe(end)
+        const sums = [0]
+        for (const value of column) sums.push(sums.at(-1)! + value)
+        const sumAt = (mark: number) =>
+          k.f64[(marks.start + mark * HUFFMAN_MARK_SIZE_BYTES) / 8 + 2]
+        const count = Math.ceil(n / HUFFMAN_MARK_VALUES)
+        expect(sumAt(count)).toBe(sums.at(-1))
+        for (let mark = 0; mark < count; mark++) {
+          const first = mark * HUFFMAN_MARK_VALUES
+          const wanted = column.subarray(first, first + HUFFMAN_MARK_VALUES)
+          expect(sumAt(mark)).toBe(sums[first])
+          const { result: isSound } = onBoth([], nothing, (k) =>
+            k.huffmanDecodeFrom(
+              page.start,
+              marks.start + mark * HUFFMAN_MARK_SIZE_BYTES,
+              wanted.length,
+              decoded.start,
+            ),
+          )
+          expect(isSound).toBe(true)
+          const back = k.u32.subarray(decoded.start / 4, decoded.start / 4 + wanted.length)
+          expect(Buffer.compare(bytesFrom(back), bytesFrom(wanted))).toBe(0)
+        }
+      }),
+      { numRuns: 100 },
+    )
+  })
+
+  test('with marks of another page, or damaged ones, give some values within their area', () => {
+    const damage = fc.record({
+      column: columns,
+      bits: fc.array(fc.nat(2 ** 32 - 1), { minLength: 4, maxLength: 4 }),
+      n: fc.nat(1024),
+    })
+    fc.assert(
+      fc.property(damage, ({ column, bits, n }) => {
+        const rounded = Math.ceil(n / 4) * 4
+        const start = decoded.start + decoded.sizeBytes - 4 * rounded
+        onBoth([page], put(column), (k) => k.huffmanEncode(values.start, column.length, page.start))
+        for (const shift of [0, 12, 20]) {
+          onBoth(
+            [],
+            (k) => {
+              k.u32.set(
+                bits.map((bit) => bit >>> shift),
+                marks.start / 4,
+              )
+            },
+            (k) => typeof k.huffmanDecodeFrom(page.start, marks.start, n, start),
+          )
+        }
+      }),
+      { numRuns: 500 },
     )
   })
 
@@ -167,6 +251,10 @@ describe('Huffman pages', () => {
           },
           (k) => k.huffmanDecode(page.start, column.length, start),
         )
+        const marked = onBoth([], nothing, (k) =>
+          k.huffmanMark(page.start, column.length, marks.start),
+        )
+        expect(marked.result).toBe(result) // marks are had of nothing that is refused
         if (result === 0) refused++
       }),
       { numRuns: 1000 },
@@ -203,6 +291,7 @@ describe('Huffman pages', () => {
       fc.property(fc.nat(3000), fc.nat(255), fc.nat(2000), (distance, byte, n) => {
         const fill = (k: Kernels): void => void k.u8.fill(byte, k.u8.length - 1000)
         onBoth([], fill, (k) => k.huffmanDecode(k.u8.length - distance, n, decoded.start))
+        onBoth([], fill, (k) => k.huffmanMark(k.u8.length - distance, n, marks.start))
       }),
       RUNS,
     )

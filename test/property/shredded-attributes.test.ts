@@ -2,7 +2,7 @@
 import { brotliCompressSync } from 'node:zlib'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { RowAttributes } from '../../src/database/format/attribute-blocks.ts'
+import { AttributesOfRows, type RowAttributes } from '../../src/database/format/attribute-blocks.ts'
 import { isSameJson } from '../../src/database/format/attribute-match.ts'
 import { AttributeShredder } from '../../src/database/format/attribute-shredder.ts'
 import { parseAttributes } from '../../src/database/format/attributes.ts'
@@ -107,11 +107,18 @@ describe('texts come back byte by byte', () => {
         const rowCount = all.length * (1 + gap) + gap + 1
         const attributes = open(encode(rows, rowCount), rowCount)
         expectSame(attributes, rows, rowCount)
+        const [first, end] = [rowCount >> 2, rowCount - (rowCount >> 3)] // another's rows are on the page, too
         const some = [texts[0]!, texts.at(-1)!, '{"a":1,"b":100}', '{"a":"A"}', '{"a":-0}', ...odd]
         for (const text of some) {
           const parsed = parseAttributes(Buffer.from(text)) ?? { id: { c: 2, b: 1 } }
           for (const [key, value] of Object.entries(parsed)) {
-            expect([...attributes.match(key, value)]).toEqual(rowsWith(rows, key, value))
+            const expected = rowsWith(rows, key, value)
+            expect(attributes.count(key, value)).toBe(expected.length)
+            expect([...attributes.match(key, value)]).toEqual(expected)
+            const part = new AttributesOfRows(attributes, first, end - first)
+            const inPart = expected.filter((row) => row >= first && row < end)
+            expect([...part.match(key, value)]).toEqual(inPart.map((row) => row - first))
+            expect(part.count(key, value)).toBe(inPart.length)
           }
         }
         expect([...attributes.match('nowhere', 1)]).toEqual([])
@@ -175,6 +182,7 @@ describe('texts come back byte by byte', () => {
         const found = [...attributes.match(key, value)]
         expect(found).toEqual(rowsWith(rows, key, value))
         expect(found).toContain(row)
+        expect(attributes.count(key, value)).toBe(found.length)
       }
     }
   })

@@ -16,6 +16,7 @@
 import { inflateRawSync } from 'node:zlib'
 import { CorruptionError } from '../../errors.ts'
 import type { JsonValue } from '../../types.ts'
+import { lowerBound } from '../lower-bound.ts'
 import { matchTexts } from './attribute-match.ts'
 import { corruption, type FileBytes } from './file-bytes.ts'
 import { MAX_CHUNK_ROWS, pageReader } from './pages.ts'
@@ -29,12 +30,15 @@ export interface RowAttributes extends Iterable<[row: number, text: Uint8Array]>
   get(row: number): Uint8Array | undefined
   /** Rows, ascending, whose attribute `key` is this value; see attribute-match.ts. */
   match(key: string, value: JsonValue): Uint16Array
+  /** How many rows match() would tell. */
+  count(key: string, value: JsonValue): number
 }
 
 /** Of a chunk without any. */
 export const NO_ATTRIBUTES: RowAttributes = {
   get: () => undefined,
   match: () => new Uint16Array(0),
+  count: () => 0,
   [Symbol.iterator]: () => [][Symbol.iterator](),
 }
 
@@ -42,6 +46,8 @@ export const NO_ATTRIBUTES: RowAttributes = {
 export interface AttributeTools {
   guard: Guard
   pfor: PforReader
+  /** Whether the attributes are not used any more once the page is gone, nor after memory is taken: then it is not copied. */
+  isBorrowed?: boolean
 }
 
 /** Attributes that stand in the kernels' memory. */
@@ -78,16 +84,16 @@ export class AttributeBlocks implements RowAttributes {
   #inflated: { block: Block; rows: Map<number, Uint8Array> } | undefined
 
   /**
-   * @param position of the blocks in the page, which ends with them; they are copied
+   * @param position of the blocks in the page, which ends with them
    * @param rowCount of the chunk
    * @throws {CorruptionError} the list of the blocks is impossible
    */
-  constructor(page: FileBytes, position: number, rowCount: number, { guard }: AttributeTools) {
+  constructor(page: FileBytes, position: number, rowCount: number, tools: AttributeTools) {
     const { blocks, end } = readBlocks(page, position, rowCount)
     this.#blocks = blocks
-    this.#bytes = page.kernels.u8.slice(page.pointer + end, page.pointer + page.sizeBytes)
+    this.#bytes = bytesFrom(page, end, tools)
     this.#rowCount = rowCount
-    this.#guard = guard
+    this.#guard = tools.guard
     const { offset, path } = page
     this.#fail = (reason) => new CorruptionError(path, offset + position, reason)
   }
@@ -106,6 +112,10 @@ export class AttributeBlocks implements RowAttributes {
 
   match(key: string, value: JsonValue): Uint16Array {
     return matchTexts(this, key, value)
+  }
+
+  count(key: string, value: JsonValue): number {
+    return this.match(key, value).length
   }
 
   #rowsOf(block: Block): Map<number, Uint8Array> | undefined {
@@ -167,11 +177,11 @@ export class AttributesOfRows implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    const endRow = this.#firstRow + this.#rowCount
-    return this.#page
-      .match(key, value)
-      .filter((row) => row >= this.#firstRow && row < endRow)
-      .map((row) => row - this.#firstRow)
+    return rowsWithin(this.#page.match(key, value), this.#firstRow, this.#rowCount)
+  }
+
+  count(key: string, value: JsonValue): number {
+    return this.match(key, value).length
   }
 
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {
@@ -180,6 +190,25 @@ export class AttributesOfRows implements RowAttributes {
       if (text !== undefined) yield [row, text]
     }
   }
+}
+
+/** Those of the ascending rows that lie in [firstRow, firstRow + rowCount), counted from there. */
+export function rowsWithin(rows: Uint16Array, firstRow: number, rowCount: number): Uint16Array {
+  const first = lowerBound(rows, rows.length, firstRow)
+  const within = rows.slice(first, lowerBound(rows, rows.length, firstRow + rowCount))
+  for (let i = 0; i < within.length; i++) within[i]! -= firstRow
+  return within
+}
+
+/** What stands in a page from a position on, for as long as the tools say. */
+export function bytesFrom(
+  { kernels, pointer, sizeBytes }: FileBytes,
+  position: number,
+  { isBorrowed = false }: AttributeTools,
+): Uint8Array {
+  const { u8 } = kernels
+  const [from, end] = [pointer + position, pointer + sizeBytes]
+  return isBorrowed ? u8.subarray(from, end) : u8.slice(from, end)
 }
 
 /** Runs a decoder; answers undefined if it throws a CorruptionError, which whoever made the guard reports. */

@@ -15,7 +15,7 @@ import {
 } from './attribute-numbers.ts'
 import type { TextsReader } from './attribute-texts.ts'
 import { digitOf, digitsOf, MAX_TEMPLATE_SIZE_BYTES, packDigits } from './attribute-values.ts'
-import type { PforReader } from './pfor-reader.ts'
+import type { PforReader, ValueBounds } from './pfor-reader.ts'
 import { pforValue } from './pfor-value.ts'
 import { VarintReader } from './varint.ts'
 import {
@@ -44,11 +44,13 @@ export interface ValueColumn {
   write(i: number, bytes: Uint8Array, to: number): number
 
   /**
-   * Values that are the wanted one, ascending.
+   * Finds the values that are the wanted one.
    *
+   * @param into their numbers, ascending: room for all of the column; undefined: only how many there are is wanted
+   * @returns how many there are
    * @throws {CorruptionError}
    */
-  find(matcher: ValueMatcher): Iterable<number>
+  find(matcher: ValueMatcher, into: Uint16Array | undefined): number
 }
 
 /** What columns are read with. */
@@ -103,9 +105,11 @@ class ConstantColumn implements ValueColumn {
     return writeText(this.#texts, this.#text, bytes, to)
   }
 
-  find(matcher: ValueMatcher): Iterable<number> {
-    const found = this.#texts.find(matcher, this.#text, 1).length > 0
-    return found ? Array.from({ length: this.#countOf() }, (_, i) => i) : []
+  find(matcher: ValueMatcher, into: Uint16Array | undefined): number {
+    if (this.#texts.find(matcher, this.#text, 1).length === 0) return 0
+    const count = this.#countOf()
+    if (into !== undefined) for (let i = 0; i < count; i++) into[i] = i
+    return count
   }
 }
 
@@ -125,9 +129,10 @@ class TextColumn implements ValueColumn {
     return writeText(this.#tools.texts, this.#first + i, bytes, to)
   }
 
-  find(matcher: ValueMatcher): Iterable<number> {
-    const { texts } = this.#tools
-    return texts.find(matcher, this.#first, this.#countOf()).map((text) => text - this.#first)
+  find(matcher: ValueMatcher, into: Uint16Array | undefined): number {
+    const found = this.#tools.texts.find(matcher, this.#first, this.#countOf())
+    if (into !== undefined) found.forEach((text, i) => (into[i] = text - this.#first))
+    return found.length
   }
 }
 
@@ -153,16 +158,22 @@ class DictionaryColumn implements ValueColumn {
     return writeText(this.#tools.texts, this.#first + place, bytes, to)
   }
 
-  find(matcher: ValueMatcher): Iterable<number> {
-    const found = this.#tools.texts.find(matcher, this.#first, this.#count)
-    if (found.length === 0) return []
-    if (found.length === 1) return positionsOf(this.#places(), found[0]! - this.#first)
-    const wanted = new Set(found.map((text) => text - this.#first))
-    const values: number[] = []
-    this.#places().forEach((place, i) => {
-      if (wanted.has(place)) values.push(i)
-    })
-    return values
+  find(matcher: ValueMatcher, into: Uint16Array | undefined): number {
+    const wanted = this.#tools.texts.find(matcher, this.#first, this.#count)
+    if (wanted.length === 0) return 0
+    if (wanted.length === 1) {
+      const place = wanted[0]! - this.#first
+      return findBetween(this.#tools, this.#page, this.#countOf(), equalTo(place), into)
+    }
+    const isWanted = new Uint8Array(this.#count)
+    for (const text of wanted) isWanted[text - this.#first] = 1
+    const places = this.#places()
+    let found = 0
+    for (let i = 0; i < places.length; i++) {
+      if (into !== undefined) into[found] = i
+      found += isWanted[places[i]!]!
+    }
+    return found
   }
 
   #placeOf(i: number): number {
@@ -226,10 +237,22 @@ class NumberColumn implements ValueColumn {
     return end + this.#suffix.length
   }
 
-  find(matcher: ValueMatcher): Iterable<number> {
+  find(matcher: ValueMatcher, into: Uint16Array | undefined): number {
     const whole = this.#wholeOf(matcher)
-    if (whole === undefined || whole < this.#base) return []
-    return positionsOf(this.#rests(), whole - this.#base)
+    if (whole === undefined || whole < this.#base) return 0
+    const rest = whole - this.#base
+    const [page, lowPage] = this.#pages
+    if (lowPage === undefined) {
+      if (rest >= WORD) return 0
+      return findBetween(this.#tools, page!, this.#countOf(), equalTo(rest), into)
+    }
+    const rests = this.#rests()
+    let found = 0
+    for (let at = rests.indexOf(rest); at >= 0; at = rests.indexOf(rest, at + 1)) {
+      if (into !== undefined) into[found] = at
+      found++
+    }
+    return found
   }
 
   /** The wanted value as this column has it; undefined: it cannot have it. */
@@ -310,20 +333,22 @@ class HexColumn implements ValueColumn {
     return to + this.#template.length
   }
 
-  find({ text }: ValueMatcher): Iterable<number> {
+  find({ text }: ValueMatcher, into: Uint16Array | undefined): number {
     const size = this.#valueSize
     const values = this.#values
     const template = this.#template
-    if (text.length !== template.length) return []
+    if (text.length !== template.length) return 0
     for (let at = 0; at < text.length; at++) {
-      if (template[at] === 0 ? digitOf(text[at]!) < 0 : text[at] !== template[at]) return []
+      if (template[at] === 0 ? digitOf(text[at]!) < 0 : text[at] !== template[at]) return 0
     }
     if (values.length !== this.#countOf() * size) throw this.#tools.fail('attributes are cut off')
     const wanted = Buffer.alloc(size)
     packDigits(text, 0, this.#digits, wanted, 0)
-    const found: number[] = []
+    let found = 0
     for (let at = values.indexOf(wanted); at >= 0; at = values.indexOf(wanted, at + 1)) {
-      if (at % size === 0) found.push(at / size)
+      if (at % size !== 0) continue
+      if (into !== undefined) into[found] = at / size
+      found++
     }
     return found
   }
@@ -348,12 +373,20 @@ function unpackOne({ fail }: ColumnTools, page: Uint8Array, count: number, i: nu
   return value
 }
 
-function positionsOf(values: Uint32Array | Float64Array, wanted: number): number[] {
-  const positions: number[] = []
-  for (let at = values.indexOf(wanted); at >= 0; at = values.indexOf(wanted, at + 1)) {
-    positions.push(at)
-  }
-  return positions
+function findBetween(
+  { fail, pfor }: ColumnTools,
+  page: Uint8Array,
+  count: number,
+  bounds: ValueBounds,
+  into: Uint16Array | undefined,
+): number {
+  const found = pfor.find(page, count, bounds, into)
+  if (found === undefined) throw fail('a column of attributes is malformed')
+  return found
+}
+
+function equalTo(value: number): ValueBounds {
+  return { least: value, most: value }
 }
 
 /** A size and so many bytes. */

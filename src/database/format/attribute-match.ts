@@ -12,6 +12,8 @@ const QUOTE = 0x22
 const NINE = 0x39
 /** Searching for more can take time that grows with the square of it. */
 const MAX_SEARCHED_SIZE_BYTES = 1024
+/** More than most questions have conditions. */
+const MAX_KEPT_MATCHES = 8
 
 /** @param texts by row, ascending */
 export function matchTexts(
@@ -44,6 +46,20 @@ export function isSameJson(a: JsonValue, b: JsonValue): boolean {
   if (keysOfA.length !== keysOfB.length) return false
   const [left, right] = [a, b] as Record<string, JsonValue>[]
   return keysOfA.every((key) => Object.hasOwn(right!, key) && isSameJson(left![key]!, right![key]!))
+}
+
+/** Rows of a page that had certain values. Functions that share the page are asked one after the other. */
+export class KeptMatches {
+  readonly #byKey = new Map<string, { value: JsonValue; rows: Uint16Array }>()
+
+  get(key: string, value: JsonValue, match: () => Uint16Array): Uint16Array {
+    const kept = this.#byKey.get(key)
+    if (kept !== undefined && Object.is(kept.value, value)) return kept.rows
+    const rows = match()
+    if (this.#byKey.size >= MAX_KEPT_MATCHES) this.#byKey.clear()
+    this.#byKey.set(key, { value, rows })
+    return rows
+  }
 }
 
 /** Compares the text of one value with a wanted one. */

@@ -14,7 +14,14 @@
  * Every decoder checks that the page is used up exactly, so a page that was cut in the wrong place cannot pass.
  */
 import type { Kernels } from '../kernels/kernels.ts'
-import { huffmanMaxBytes, PFOR_BLOCK_VALUES, pforMaxBytes } from '../kernels/sizes.ts'
+import {
+  HUFFMAN_MARK_SIZE_BYTES,
+  HUFFMAN_MARK_VALUES,
+  huffmanMarksBytes,
+  huffmanMaxBytes,
+  PFOR_BLOCK_VALUES,
+  pforMaxBytes,
+} from '../kernels/sizes.ts'
 import { corruption, readSafeU64, write64, type FileBytes } from './file-bytes.ts'
 import { LONG_DURATION_NS, MAX_DURATION_NS } from './rows.ts'
 import { VarintReader, writeVarint } from './varint.ts'
@@ -233,6 +240,57 @@ export function decodeStartPage(
   if (f64[to / 8] !== chunk.minStartUs || f64[to / 8 + rowCount - 1] !== chunk.maxStartUs) {
     throw corruption(page, 0, 'the start page does not end where its chunk does')
   }
+}
+
+/** Whether `markStartPage` can be used on it. */
+export function isMarkable(shape: ChunkShape): boolean {
+  return startCodecOf(shape) === START_CODEC_HUFFMAN
+}
+
+/**
+ * Reads a start page through and writes marks of its gaps, huffmanMarksBytes(rowCount) bytes.
+ *
+ * @param chunk that has the page for itself, and is markable
+ * @throws {CorruptionError}
+ */
+export function markStartPage(page: FileBytes, chunk: ChunkShape, marks: number): void {
+  const { kernels, pointer, sizeBytes } = page
+  const end = kernels.huffmanMark(pointer, chunk.rowCount, marks) - pointer
+  if (!(end > 0 && end <= sizeBytes)) throw corruption(page, 0, 'the page is malformed')
+  if (end !== sizeBytes) throw corruption(page, end, 'the start page is longer than its data')
+  const all = marks + huffmanMarksBytes(chunk.rowCount) - HUFFMAN_MARK_SIZE_BYTES
+  if (chunk.minStartUs + kernels.f64[all / 8 + 2]! !== chunk.maxStartUs) {
+    throw corruption(page, 0, 'the start page does not end where its chunk does')
+  }
+}
+
+/**
+ * Starts of the rows behind a mark of a start page, up to the next mark, to f64[HUFFMAN_MARK_VALUES] at `to`.
+ *
+ * @param gaps scratch of u32[HUFFMAN_MARK_VALUES], multiple of 16
+ * @returns how many
+ * @throws {CorruptionError}
+ */
+export function decodeStartsFrom(
+  page: FileBytes,
+  chunk: ChunkShape,
+  marks: number,
+  mark: number,
+  to: number,
+  gaps: number,
+): number {
+  const { kernels, pointer } = page
+  const count = Math.min(HUFFMAN_MARK_VALUES, chunk.rowCount - mark * HUFFMAN_MARK_VALUES)
+  const address = marks + mark * HUFFMAN_MARK_SIZE_BYTES
+  if (!kernels.huffmanDecodeFrom(pointer, address, count, gaps)) {
+    throw corruption(page, 0, 'the page is malformed')
+  }
+  kernels.deltaDecode(gaps, count, chunk.minStartUs + kernels.f64[address / 8 + 2]!, to)
+  const startUs = kernels.f64[to / 8]!
+  if (mark === 0 && startUs !== chunk.minStartUs) {
+    throw corruption(page, 0, 'the start page does not begin where its chunk does')
+  }
+  return count
 }
 
 /**

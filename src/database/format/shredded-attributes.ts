@@ -5,7 +5,7 @@
 import { CorruptionError } from '../../errors.ts'
 import { encodeUtf8 } from '../../internal/utf8.ts'
 import type { JsonValue } from '../../types.ts'
-import type { AttributeTools, RowAttributes } from './attribute-blocks.ts'
+import { bytesFrom, type AttributeTools, type RowAttributes } from './attribute-blocks.ts'
 import { openColumn, type ColumnTools, type ValueColumn } from './attribute-columns.ts'
 import {
   MAX_FORM_KEYS,
@@ -38,6 +38,9 @@ const MAX_PART_SIZE_BYTES =
 
 /** Text that is put together, and copied as soon as it is complete. */
 let textOfRow: Uint8Array | undefined
+/** Values of a column that were found, and 1 for each row they stand in, until these are told in ascending order. */
+let valuesFound: Uint16Array | undefined
+let isRowFound: Uint8Array | undefined
 /** Order of rows that all have the same form. */
 const ALL_ROWS = Uint16Array.from({ length: MAX_CHUNK_ROWS }, (_, row) => row)
 
@@ -74,23 +77,17 @@ export class ShreddedAttributes implements RowAttributes {
   readonly #placesPage: Uint8Array
   readonly #columns: Column[]
   #rows: Rows | undefined
-  /** Functions that share a page are asked one after the other. */
-  #lastMatch: { key: string; value: JsonValue; rows: Uint16Array } | undefined
 
   /**
-   * @param position of the attributes in the page, which ends with them; they are copied
+   * @param position of the attributes in the page, which ends with them
    * @param rowCount of the chunk
    * @throws {CorruptionError} what is told of the columns is impossible
    */
-  constructor(
-    page: FileBytes,
-    position: number,
-    rowCount: number,
-    { guard, pfor }: AttributeTools,
-  ) {
+  constructor(page: FileBytes, position: number, rowCount: number, tools: AttributeTools) {
+    const { guard, pfor } = tools
     const { offset, path } = page
     const fail = (reason: string) => new CorruptionError(path, offset + position, reason)
-    const bytes = page.kernels.u8.slice(page.pointer + position, page.pointer + page.sizeBytes)
+    const bytes = bytesFrom(page, position, tools)
     const reader = new VarintReader(bytes, 0, bytes.length, (_, reason) => fail(reason))
     const nextBytes = (size: number): Uint8Array => {
       const at = reader.position
@@ -143,11 +140,16 @@ export class ShreddedAttributes implements RowAttributes {
   }
 
   match(key: string, value: JsonValue): Uint16Array {
-    const last = this.#lastMatch
-    if (last?.key === key && Object.is(last.value, value)) return last.rows
-    const rows = this.#guard(() => this.#match(key, value)) ?? NO_ROWS
-    this.#lastMatch = { key, value, rows }
-    return rows
+    return this.#guard(() => this.#match(key, value)) ?? NO_ROWS
+  }
+
+  count(key: string, value: JsonValue): number {
+    if (this.#wholeCount > 0) return this.match(key, value).length
+    const count = this.#guard(() => {
+      const number = this.#numberOf(key)
+      return number < 0 ? 0 : this.#columnOf(number).find(new ValueMatcher(value), undefined)
+    })
+    return count ?? 0
   }
 
   #textOf(row: number): Uint8Array | undefined {
@@ -182,25 +184,35 @@ export class ShreddedAttributes implements RowAttributes {
   }
 
   #match(key: string, value: JsonValue): Uint16Array {
-    const name = encodeUtf8(JSON.stringify(key).slice(1, -1))
-    const number = this.#keys.findIndex((other) => {
-      return other.length === name.length && isEqual(other, 0, name)
-    })
-    const rows: number[] = []
-    if (number >= 0) this.#matchColumn(number, new ValueMatcher(value), rows)
-    if (this.#wholeCount > 0) rows.push(...this.#matchWhole(key, value))
-    return Uint16Array.from(rows).sort()
+    const number = this.#numberOf(key)
+    const rows = number < 0 ? NO_ROWS : this.#matchColumn(number, new ValueMatcher(value))
+    if (this.#wholeCount === 0) return rows
+    return ascending([rows, this.#matchWhole(key, value)])
   }
 
-  #matchColumn(key: number, matcher: ValueMatcher, rows: number[]): void {
+  /** Of the key; -1: no row has it, but for those whose attributes stayed one text. */
+  #numberOf(key: string): number {
+    const name = encodeUtf8(JSON.stringify(key).slice(1, -1))
+    return this.#keys.findIndex((other) => {
+      return other.length === name.length && isEqual(other, 0, name)
+    })
+  }
+
+  #matchColumn(key: number, matcher: ValueMatcher): Uint16Array {
+    const values = (valuesFound ??= new Uint16Array(MAX_CHUNK_ROWS))
+    const count = this.#columnOf(key).find(matcher, values)
+    if (count === 0) return NO_ROWS
+    const { firsts, firstValues, order } = this.#decodeRows()
     const { forms } = this.#columns[key]!
-    let use = 0
-    for (const value of this.#columnOf(key).find(matcher)) {
-      const { firsts, firstValues, order } = this.#decodeRows()
-      const begins = firstValues[key]!
-      while (value >= begins[use + 1]!) use++
-      rows.push(order[firsts[PLACE_FORMS + forms[use]!]! + value - begins[use]!]!)
-    }
+    const begins = firstValues[key]!
+    const rows = new Uint16Array(count)
+    let i = 0
+    forms.forEach((form, use) => {
+      const end = begins[use + 1]!
+      const shift = firsts[PLACE_FORMS + form]! - begins[use]!
+      for (; i < count && values[i]! < end; i++) rows[i] = order[shift + values[i]!]!
+    })
+    return forms.length === 1 ? rows : ascending([rows])
   }
 
   #matchWhole(key: string, value: JsonValue): Uint16Array {
@@ -261,6 +273,28 @@ export class ShreddedAttributes implements RowAttributes {
     }
     return { placeOf: (row) => places[row]!, positions, order, firsts }
   }
+}
+
+/** Rows of all the lists, none of which is in two, in order; faster than sorting them. */
+function ascending(lists: readonly Uint16Array[]): Uint16Array {
+  const isFound = (isRowFound ??= new Uint8Array(MAX_CHUNK_ROWS))
+  let end = 0
+  let count = 0
+  for (const rows of lists) {
+    count += rows.length
+    for (let i = 0; i < rows.length; i++) {
+      const row = rows[i]!
+      isFound[row] = 1
+      if (row >= end) end = row + 1
+    }
+  }
+  const sorted = new Uint16Array(count)
+  let at = 0
+  for (let row = 0; row < end; row++) {
+    if (isFound[row] === 1) sorted[at++] = row
+  }
+  isFound.fill(0, 0, end)
+  return sorted
 }
 
 function repeat<T>(count: number, make: (i: number) => T): T[] {

@@ -47,6 +47,11 @@ export class VarintReader {
   /** @throws {CorruptionError} cut off, or greater than `max` (at most 2^53 - 1) */
   next(max: number): number {
     const start = this.position
+    const first = this.#bytes[start]!
+    if (first < 128 && first <= max && start < this.#end) {
+      this.position = start + 1 // as nearly all are
+      return first
+    }
     let value = 0
     let scale = 1
     for (;;) {

@@ -7,7 +7,15 @@ import { BUCKET_COUNT, bucketOf } from '../../metrics/histogram.ts'
 import { HUFFMAN_STREAM_COUNTERS, SCRATCH_VALUES_AT, SLACK_SIZE_BYTES } from './assembly/layout.ts'
 import { ByteKernels } from './byte-kernels.ts'
 import { HUFFMAN_STREAMS, HuffmanCode } from './huffman-code.ts'
-import { decodeHuffmanStreams, packHuffmanStream, symbolOf } from './huffman-fallback.ts'
+import {
+  decodeHuffmanValues,
+  endOfHuffmanPage,
+  markHuffmanStreams,
+  NO_BITS,
+  openHuffmanPage,
+  packHuffmanStream,
+  symbolOf,
+} from './huffman-fallback.ts'
 import type { ArrivedRows, Kernels, PforRows } from './kernels.ts'
 
 const BLOCK_VALUES = 128
@@ -127,7 +135,24 @@ class FallbackKernels extends ByteKernels implements Kernels {
 
   huffmanDecode(from: number, n: number, to: number): number {
     if (from > this.u8.length - SLACK_SIZE_BYTES) return 0
-    return decodeHuffmanStreams(this.u8, this.view, from, n, this.u32, to / 4)
+    const page = openHuffmanPage(this.u8, this.view, from)
+    if (page === undefined) return 0
+    const bits = decodeHuffmanValues(page, NO_BITS, n, this.u32, to / 4)
+    return bits === undefined ? 0 : endOfHuffmanPage(page, bits)
+  }
+
+  huffmanMark(from: number, n: number, marks: number): number {
+    if (from > this.u8.length - SLACK_SIZE_BYTES) return 0
+    const page = openHuffmanPage(this.u8, this.view, from)
+    return page === undefined ? 0 : markHuffmanStreams(page, n, this.u32, this.f64, marks)
+  }
+
+  huffmanDecodeFrom(from: number, mark: number, n: number, to: number): boolean {
+    if (from > this.u8.length - SLACK_SIZE_BYTES) return false
+    const page = openHuffmanPage(this.u8, this.view, from)
+    if (page === undefined) return false
+    const bits = this.u32.subarray(mark / 4, mark / 4 + HUFFMAN_STREAMS)
+    return decodeHuffmanValues(page, bits, n, this.u32, to / 4) !== undefined
   }
 
   deltaEncode(from: number, n: number, to: number): number {

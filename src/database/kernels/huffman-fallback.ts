@@ -2,7 +2,7 @@
  * @module database/kernels/huffman-fallback
  * Streams of Huffman pages in plain TypeScript: what assembly/huffman.ts does, byte by byte.
  */
-import { SLACK_SIZE_BYTES } from './assembly/layout.ts'
+import { HUFFMAN_MARK_VALUES, SLACK_SIZE_BYTES } from './assembly/layout.ts'
 import {
   extraBitsOf,
   HUFFMAN_HEADER_SIZE_BYTES,
@@ -13,6 +13,7 @@ import {
   MAX_CODE_BITS,
   reverseBits,
 } from './huffman-code.ts'
+import { HUFFMAN_MARK_SIZE_BYTES } from './sizes.ts'
 
 const ENTRIES = 2 ** MAX_CODE_BITS
 /** What the next bits of a stream lead to: symbol << 4 | length of its code. */
@@ -63,30 +64,60 @@ export function packHuffmanStream(
   if (used > 0) u8[to] = bits
 }
 
+/** A page whose codes stand in `entries`. */
+export interface HuffmanPage {
+  u8: Uint8Array
+  view: DataView
+  mask: number
+  streams: readonly number[] // where each begins
+  limit: number // behind it no value may begin
+}
+
+/** At the beginning of each stream. */
+export const NO_BITS = new Uint32Array(HUFFMAN_STREAMS)
+
 /**
- * Decodes a page to u32[n] at index `first`. At most SLACK_SIZE_BYTES before the end of the memory may a value begin.
+ * Reads the codes of a page; they are those of the next call's page then. At most SLACK_SIZE_BYTES before the end of the memory
+ * may a value begin.
  *
- * @returns end of the page, 0 if it is malformed
+ * @returns undefined if no code is like this
  */
-export function decodeHuffmanStreams(
+export function openHuffmanPage(
   u8: Uint8Array,
   view: DataView,
   from: number,
+): HuffmanPage | undefined {
+  const symbolCount = u8[from + 1]!
+  const indexBits = readCodes(u8, from + HUFFMAN_HEADER_SIZE_BYTES, u8[from]!, symbolCount)
+  if (indexBits < 0) return undefined
+  let begin = from + HUFFMAN_HEADER_SIZE_BYTES + lengthsSizeBytes(symbolCount)
+  const streams = [begin]
+  for (let stream = 1; stream < HUFFMAN_STREAMS; stream++) {
+    begin += view.getUint16(from + 2 * stream, true)
+    streams.push(begin)
+  }
+  return { u8, view, mask: 2 ** indexBits - 1, streams, limit: u8.length - SLACK_SIZE_BYTES }
+}
+
+/**
+ * Decodes `n` values to u32[n] at index `first`.
+ *
+ * @param bits of each stream that are passed over
+ * @returns bits of each stream behind the values; undefined if the page is malformed
+ */
+export function decodeHuffmanValues(
+  { limit, mask, streams, u8, view }: HuffmanPage,
+  bits: Uint32Array,
   n: number,
   u32: Uint32Array,
   first: number,
-): number {
-  const symbolCount = u8[from + 1]!
-  const indexBits = readCodes(u8, from + HUFFMAN_HEADER_SIZE_BYTES, u8[from]!, symbolCount)
-  if (indexBits < 0) return 0
-  const mask = 2 ** indexBits - 1
-  const limit = u8.length - SLACK_SIZE_BYTES
-  let begin = from + HUFFMAN_HEADER_SIZE_BYTES + lengthsSizeBytes(symbolCount)
+): Uint32Array | undefined {
+  const ends = bits.slice()
   for (let stream = 0; stream < HUFFMAN_STREAMS; stream++) {
-    let byte = begin
-    let bit = 0 // of that byte
+    let byte = streams[stream]! + (bits[stream]! >>> 3)
+    let bit = bits[stream]! & 7 // of that byte
     for (let i = first + stream; i < first + n; i += HUFFMAN_STREAMS) {
-      if (byte > limit) return 0
+      if (byte > limit) return undefined
       const entry = entries[(view.getUint32(byte, true) >>> bit) & mask]!
       const symbol = entry >>> 4
       bit += entry & 15
@@ -100,12 +131,47 @@ export function decodeHuffmanStreams(
       byte += bit >>> 3
       bit &= 7
     }
-    const end = byte + (bit > 0 ? 1 : 0)
-    if (stream === HUFFMAN_STREAMS - 1) return end <= limit ? end : 0
-    begin += view.getUint16(from + 2 + 2 * stream, true)
-    if (end !== begin) return 0
+    ends[stream] = 8 * (byte - streams[stream]!) + bit
   }
-  return 0
+  return ends
+}
+
+/** End of a page of which so many bits of each stream were used up; 0 if a stream does not end where the next one begins. */
+export function endOfHuffmanPage({ limit, streams }: HuffmanPage, bits: Uint32Array): number {
+  let end = 0
+  for (let stream = 0; stream < HUFFMAN_STREAMS; stream++) {
+    if (stream > 0 && end !== streams[stream]) return 0
+    end = streams[stream]! + Math.ceil(bits[stream]! / 8)
+  }
+  return end <= limit ? end : 0
+}
+
+/** Writes the marks of all values. @returns end of the page; 0 if it is malformed */
+export function markHuffmanStreams(
+  page: HuffmanPage,
+  n: number,
+  u32: Uint32Array,
+  f64: Float64Array,
+  marks: number,
+): number {
+  const values = new Uint32Array(HUFFMAN_MARK_VALUES)
+  let bits: Uint32Array = NO_BITS
+  let sum = 0
+  const putMark = () => {
+    u32.set(bits, marks / 4)
+    f64[marks / 8 + 2] = sum
+    marks += HUFFMAN_MARK_SIZE_BYTES
+  }
+  for (let first = 0; first < n; first += HUFFMAN_MARK_VALUES) {
+    putMark()
+    const count = Math.min(HUFFMAN_MARK_VALUES, n - first)
+    const ends = decodeHuffmanValues(page, bits, count, values, 0)
+    if (ends === undefined) return 0
+    bits = ends
+    for (let i = 0; i < count; i++) sum += values[i]!
+  }
+  putMark()
+  return endOfHuffmanPage(page, bits)
 }
 
 /** Fills `entries`. @returns how many bits lead to one, or -1 if no code is like this */

@@ -12,7 +12,10 @@ import { loadWasmKernels } from './wasm.ts'
 
 export { loadFallbackKernels } from './fallback.ts'
 export {
+  HUFFMAN_MARK_SIZE_BYTES,
+  HUFFMAN_MARK_VALUES,
   HUFFMAN_MAX_VALUES,
+  huffmanMarksBytes,
   huffmanMaxBytes,
   PFOR_BLOCK_VALUES,
   pforMaxBytes,
@@ -122,6 +125,23 @@ export interface Kernels {
    *          next one begins)
    */
   huffmanDecode(from: number, n: number, to: number): number
+
+  /**
+   * Reads one Huffman page through and writes marks, from which `huffmanDecodeFrom` can begin: mark k tells where value
+   * `k * HUFFMAN_MARK_VALUES` stands and the sum of all values before it, a further one the sum of all.
+   *
+   * @param marks huffmanMarksBytes(n) bytes: { bits u32[4]: place in each of the streams, sum f64 }
+   * @returns as huffmanDecode; unless 0 the marks may be used
+   */
+  huffmanMark(from: number, n: number, marks: number): number
+
+  /**
+   * Decodes a part of a Huffman page, from a mark of it on. Writes nothing outside u32[n rounded up to 4] at `to` (what stands
+   * behind value `n` is undefined) and reads nothing outside the memory, whatever the page and the mark hold.
+   *
+   * @returns false when the page is malformed where it was looked at
+   */
+  huffmanDecodeFrom(from: number, mark: number, n: number, to: number): boolean
 
   /**
    * Gaps between neighbours of f64[n], whole and ascending, to u32[n]; the first gap is 0.

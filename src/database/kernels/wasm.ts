@@ -29,6 +29,7 @@ type Exports = Omit<
   | 'view'
   | 'allocate'
   | 'huffmanEncode'
+  | 'huffmanDecodeFrom'
   | 'pforCountBetween'
   | 'pforSelectBetween'
   | 'scatterRows'
@@ -36,6 +37,7 @@ type Exports = Omit<
   scatterRows(...args: number[]): void
   pforCountBetween(...args: number[]): number
   pforSelectBetween(...args: number[]): number
+  huffmanDecodeFrom(from: number, mark: number, n: number, to: number): number
   /** Counts the symbols of each stream, to HUFFMAN_COUNTS_AT. */
   huffmanCount(from: number, n: number): void
   /** Writes the streams by the codes at HUFFMAN_CODES_AT, each up to its end. */
@@ -157,6 +159,14 @@ class WasmKernels extends KernelMemory implements Kernels {
 
   huffmanDecode(from: number, n: number, to: number): number {
     return this.#exports.huffmanDecode(from, n, to) >>> 0
+  }
+
+  huffmanMark(from: number, n: number, marks: number): number {
+    return this.#exports.huffmanMark(from, n, marks) >>> 0
+  }
+
+  huffmanDecodeFrom(from: number, mark: number, n: number, to: number): boolean {
+    return this.#exports.huffmanDecodeFrom(from, mark, n, to) !== 0
   }
 
   deltaEncode(from: number, n: number, to: number): number {

@@ -4,8 +4,8 @@
  * decoded where they stand. Encoded bytes take half the room of decoded ones, and decoding costs less than reading.
  *
  *   frame   128 KiB of the kernels' memory; as many as fit the limit, and no more under any question
- *   slot    a part of a frame that holds one extent. All slots of a frame have one size, the smallest power of two from
- *           4 KiB on that the extent fits, so that thousands of small extents do not take a frame each.
+ *   slot    a part of a frame that holds one extent. All slots of a frame have one size: it is cut into as many parts as extents of
+ *           that size fit, 32 at most, so that thousands of small extents do not take a frame each.
  *
  * A frame is reused as a whole, by the CLOCK rule: a hand goes round, passes over frames that are pinned, and over those
  * that were used again since it came by the last time; so what is read once does not drive out what is read often. An extent that
@@ -27,9 +27,10 @@ export const FRAME_SIZE_BYTES = 128 * 1024
 /** Not in the pool. */
 export const MISS = -1
 
-const SMALLEST_SLOT_BYTES = 4096
-const CLASS_COUNT = 6 // 4, 8, 16, 32, 64, 128 KiB
-const SLOTS = FRAME_SIZE_BYTES / SMALLEST_SLOT_BYTES // numbers per frame
+/** Slots of a frame, by class. Most extents are one page of a full chunk, about 40 KiB, of which three fit. */
+const SLOT_COUNTS = [32, 16, 8, 6, 5, 4, 3, 2, 1] as const
+const SLOT_SIZES = SLOT_COUNTS.map((count) => 64 * Math.floor(FRAME_SIZE_BYTES / count / 64))
+const SLOTS = SLOT_COUNTS[0] // numbers per frame
 const ALL_FREE = 0xffff_ffff
 /** More would not fit the kernels' memory. */
 const MAX_FRAMES = (2 * 1024 * 1024 * 1024) / FRAME_SIZE_BYTES
@@ -58,7 +59,7 @@ export interface PoolStats {
 
 interface Frame {
   pointer: number
-  slotSizeBytes: number
+  sizeClass: number // of its slots
   keys: Float64Array // of the extent in each slot; NaN: none
   free: number // bit i: slot i is free
   pins: number
@@ -77,7 +78,7 @@ export class BufferPool {
   readonly #arena: Arena
   readonly #limitBytes: number
   readonly #frames: Frame[] = []
-  readonly #open = Array.from({ length: CLASS_COUNT }, () => new Set<number>()) // frames with free slots, by class
+  readonly #open = SLOT_COUNTS.map(() => new Set<number>()) // frames with free slots, by class
   readonly #slots = new Map<number, number>() // by key
   readonly #holders = new Set<AddressHolder>()
   readonly #sideAreas: SideArea[] = []
@@ -183,7 +184,7 @@ export class BufferPool {
       return area.pointer + offsets[(slot - FIRST_SIDE_SLOT) % MAX_PASSING_EXTENTS]!
     }
     const frame = this.#frames[slot >>> 5]!
-    return frame.pointer + (slot % SLOTS) * frame.slotSizeBytes
+    return frame.pointer + (slot % SLOTS) * SLOT_SIZES[frame.sizeClass]!
   }
 
   /** Keeps what is in the slot where it is until it is unpinned as often. */
@@ -254,8 +255,8 @@ export class BufferPool {
     const index = this.#newFrame() ?? this.#evict()
     if (index === MISS) return MISS
     const frame = this.#frames[index]!
-    frame.slotSizeBytes = SMALLEST_SLOT_BYTES << sizeClass
-    frame.free = ALL_FREE >>> (SLOTS - (SLOTS >>> sizeClass))
+    frame.sizeClass = sizeClass
+    frame.free = ALL_FREE >>> (SLOTS - SLOT_COUNTS[sizeClass]!)
     this.#open[sizeClass]!.add(index)
     return index
   }
@@ -270,7 +271,7 @@ export class BufferPool {
     const index = this.#frames.length
     this.#frames.push({
       pointer: this.#kernels.allocate(FRAME_SIZE_BYTES),
-      slotSizeBytes: 0,
+      sizeClass: 0,
       keys: new Float64Array(SLOTS).fill(NaN),
       free: 0,
       pins: 0,
@@ -295,7 +296,7 @@ export class BufferPool {
       this.#letGo()
       for (const key of frame.keys) this.#slots.delete(key)
       frame.keys.fill(NaN)
-      this.#open[classOf(frame.slotSizeBytes)]!.delete(index)
+      this.#open[frame.sizeClass]!.delete(index)
       this.#evictions++
       return index
     }
@@ -306,7 +307,7 @@ export class BufferPool {
     const index = slot >>> 5
     const frame = this.#frames[index]!
     frame.free |= 1 << (slot % SLOTS)
-    this.#open[classOf(frame.slotSizeBytes)]!.add(index)
+    this.#open[frame.sizeClass]!.add(index)
   }
 
   #takeAside(firstKey: number, sizeBytes: number, read: (pointer: number) => number[]): number {
@@ -337,7 +338,9 @@ export class BufferPool {
   }
 }
 
-/** The smallest size of slots that fits. */
+/** That of the smallest slots that the extent fits. */
 function classOf(sizeBytes: number): number {
-  return Math.max(0, 32 - Math.clz32((sizeBytes - 1) / SMALLEST_SLOT_BYTES))
+  let sizeClass = 0
+  while (SLOT_SIZES[sizeClass]! < sizeBytes) sizeClass++
+  return sizeClass
 }

@@ -4,6 +4,7 @@
  * function that have one weight, ascending by start, and groups of the chunks of one function and weight with their
  * totals. A function whose rows have several weights has as many groups, which follow each other.
  */
+import type { JsonValue } from '../../types.ts'
 import type { CallSummary } from '../call-totals.ts'
 import type { DurationBounds, RowSpan, SelectedRows } from './duration-filter.ts'
 import type { RowAttributes } from '../format/attribute-blocks.ts'
@@ -16,6 +17,13 @@ export interface LoadedDurations {
   longs: LongDurations | undefined
 }
 
+/** Starts of the rows of a chunk from `firstRow` on. */
+export interface NearStarts {
+  firstRow: number
+  startsUs: Float64Array
+}
+
+export { lowerBound } from '../lower-bound.ts'
 export type { DecodedDetails, RowAttributes }
 
 export const NO_DETAILS: DecodedDetails = { contexts: undefined, childrenNs: undefined }
@@ -71,6 +79,10 @@ export interface ChunkSource {
     into?: SelectedRows,
   ): number | undefined
   startsOf(chunk: number): Float64Array | undefined // [rowCount], until the next load
+  /** How many rows of the chunk start before the instant. Decodes less than all starts, where that can be. */
+  rowsBefore(chunk: number, startUs: number): number | undefined
+  /** Starts of the row and of some of its neighbours, or of all; until the next load. Likewise. */
+  startsNear(chunk: number, row: number): NearStarts | undefined
   errorsOf(chunk: number): ErrorRows | undefined
   detailsOf(chunk: number): DecodedDetails | undefined // of all rows
   childrenOf(chunk: number): Float64Array | undefined // [rowCount]; ask only if their sum is not 0
@@ -82,6 +94,14 @@ export interface ChunkSource {
   ): DecodedDetails | undefined
   /** Nothing is decoded before it is asked for, and then of as few rows as can be; rows on damaged blocks have none. */
   attributesOf(chunk: number): RowAttributes | undefined
+  /**
+   * Rows, ascending, of which an attribute is a certain value, or how many they are; faster than by attributesOf(). Those on
+   * a damaged page, which is reported, are none.
+   *
+   * @param rowCount from the chunk's first row on; may go on in the chunks behind it that share its page
+   */
+  matchAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): Uint16Array
+  countAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): number
 
   /** Byte in the file at which the details of the chunk stand; 0 for a log, whose frames are not told apart any more. */
   detailsOffset(chunk: number): number
@@ -104,16 +124,4 @@ export function firstChunksOf(functionIds: Uint32Array, weights: Uint32Array): U
   }
   first.push(functionIds.length)
   return Uint32Array.from(first)
-}
-
-/** Index of the first of the ascending `values[0 .. count)` that is at least `value`. */
-export function lowerBound(values: ArrayLike<number>, count: number, value: number): number {
-  let low = 0
-  let high = count
-  while (low < high) {
-    const middle = (low + high) >>> 1
-    if (values[middle]! < value) low = middle + 1
-    else high = middle
-  }
-  return low
 }

@@ -8,12 +8,14 @@ import { BufferPool } from './buffer-pool.ts'
 import type { LoadedDurations, RowAttributes } from './chunk-source.ts'
 import { FaultLog, type FaultListener } from './fault-log.ts'
 import { readAt, type FileLayer } from '../file.ts'
+import type { KeptMatches } from '../format/attribute-match.ts'
 import type { FileBytes } from '../format/file-bytes.ts'
 import { MAX_CHUNK_ROWS, decodedSizeBytes } from '../format/pages.ts'
 import { PforReader } from '../format/pfor-reader.ts'
-import type { Kernels } from '../kernels/kernels.ts'
+import { HUFFMAN_MARK_VALUES, type Kernels } from '../kernels/kernels.ts'
 import { OpenFiles } from './open-files.ts'
 import { SharedPages } from './shared-pages.ts'
+import { StartMarks } from './start-marks.ts'
 
 /** Holds files or memory until it is closed. */
 export interface Closable {
@@ -26,6 +28,7 @@ export class ReaderContext {
   readonly arena: Arena
   readonly pool: BufferPool
   readonly sharedPages: SharedPages
+  readonly startMarks: StartMarks
   readonly faults: FaultLog
   readonly openFiles: OpenFiles
 
@@ -33,6 +36,8 @@ export class ReaderContext {
   readonly durations: number // u32[MAX_CHUNK_ROWS]
   readonly starts: number // f64[MAX_CHUNK_ROWS]
   readonly gaps: number // u32[MAX_CHUNK_ROWS]
+  /** Some neighbouring starts of the chunk that was looked into last. */
+  readonly nearStarts: number // f64[HUFFMAN_MARK_VALUES]
   /** Indices of the rows that a filter lets through. */
   readonly selection: number // u32[MAX_CHUNK_ROWS]
 
@@ -41,10 +46,12 @@ export class ReaderContext {
   /** How a scan goes on: the extent behind those that it read last, and how many these were meant to be. */
   readonly readAhead = { nextKey: NaN, count: 1 }
 
-  // What stands in `durations` and `starts`, and the attributes opened last; neighbouring questions often load the same chunk.
+  // What stands in `durations`, `starts` and `nearStarts`, and the attributes opened last; neighbouring questions often load the same chunk.
   loadedDurations: { key: number; value: LoadedDurations } | undefined
   loadedStarts: number | undefined
+  loadedNearStarts: { key: number; firstRow: number; count: number } | undefined
   loadedAttributes: { key: number; value: RowAttributes } | undefined
+  loadedMatches: { key: number; value: KeptMatches } | undefined // of the page that was searched last
 
   #input: Area
   #nextKey = 0
@@ -63,11 +70,13 @@ export class ReaderContext {
     this.arena = new Arena(kernels)
     this.pool = new BufferPool(kernels, this.arena, cacheSizeBytes)
     this.sharedPages = new SharedPages(this.arena)
+    this.startMarks = new StartMarks(this.arena)
     this.faults = new FaultLog(onFault)
     this.openFiles = new OpenFiles(files, openFileLimit)
     this.durations = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.starts = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 8))
     this.gaps = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
+    this.nearStarts = kernels.allocate(8 * HUFFMAN_MARK_VALUES)
     this.selection = kernels.allocate(decodedSizeBytes(MAX_CHUNK_ROWS, 4))
     this.pfor = new PforReader(kernels)
     this.#input = this.arena.take(1 << 17)

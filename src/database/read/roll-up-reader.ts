@@ -11,6 +11,7 @@ import {
   type ChunkSource,
   type DecodedDetails,
   type LoadedDurations,
+  type NearStarts,
   type RowAttributes,
 } from './chunk-source.ts'
 import { readAt } from '../file.ts'
@@ -140,6 +141,14 @@ export class RollUpReader implements ChunkSource {
     throw withoutRows()
   }
 
+  rowsBefore(_chunk: number): number {
+    throw withoutRows()
+  }
+
+  startsNear(_chunk: number): NearStarts {
+    throw withoutRows()
+  }
+
   errorsOf(_chunk: number): ErrorRows {
     throw withoutRows()
   }
@@ -153,6 +162,14 @@ export class RollUpReader implements ChunkSource {
   }
 
   attributesOf(_chunk: number): RowAttributes {
+    throw withoutRows()
+  }
+
+  matchAttribute(): Uint16Array {
+    throw withoutRows()
+  }
+
+  countAttribute(): number {
     throw withoutRows()
   }
 

@@ -4,6 +4,7 @@
  * at a time, into the buffer pool, and every extent's checksum is verified when it is read.
  */
 import { CorruptionError } from '../../errors.ts'
+import type { JsonValue } from '../../types.ts'
 import { MAX_PASSING_EXTENTS, MISS } from './buffer-pool.ts'
 import { CallSummaries, CallTotals, type CallSummary } from '../call-totals.ts'
 import {
@@ -13,6 +14,7 @@ import {
   type ChunkSource,
   type DecodedDetails,
   type LoadedDurations,
+  type NearStarts,
   type RowAttributes,
 } from './chunk-source.ts'
 import {
@@ -24,7 +26,13 @@ import {
   type SelectedRows,
 } from './duration-filter.ts'
 import { readAt } from '../file.ts'
-import { AttributesOfRows, NO_ATTRIBUTES } from '../format/attribute-blocks.ts'
+import {
+  AttributesOfRows,
+  NO_ATTRIBUTES,
+  rowsWithin,
+  type Guard,
+} from '../format/attribute-blocks.ts'
+import { KeptMatches } from '../format/attribute-match.ts'
 import type { SequenceInterval } from '../format/directory.ts'
 import { corruption, type FileBytes } from '../format/file-bytes.ts'
 import {
@@ -34,6 +42,9 @@ import {
   decodeErrorPage,
   decodeGaps,
   decodeStartPage,
+  decodeStartsFrom,
+  isMarkable,
+  markStartPage,
   type ChunkShape,
   type ErrorRows,
   type LongDurations,
@@ -46,14 +57,18 @@ import {
 } from '../format/details-page.ts'
 import { ofChunks, type Extents, type SegmentDirectory } from '../format/segment-directory.ts'
 import type { SegmentHeader } from '../format/segment-header.ts'
+import { HUFFMAN_MARK_VALUES } from '../kernels/kernels.ts'
 import type { OpenFile } from './open-files.ts'
 import { openSegment } from './open-segment.ts'
 import { attempt, type ReaderContext } from './reader-context.ts'
 import { MAX_KEPT_ROWS, type DecodedPage } from './shared-pages.ts'
+import { markBefore, MIN_MARKED_ROWS } from './start-marks.ts'
 
 const NO_ERRORS: ErrorRows = { rows: new Uint16Array(0), types: new Uint16Array(0) }
+const NO_ROWS = new Uint16Array(0)
 const WORD = 2 ** 32
 const NO_TOTAL = -1
+const NO_MARKS = 0
 /** Larger reads are not faster, and drive other things out of the processor's cache. */
 const READ_AHEAD_SIZE_BYTES = 512 * 1024
 
@@ -276,6 +291,30 @@ export class SegmentReader implements ChunkSource {
     return kernels.f64.subarray(starts / 8, starts / 8 + this.rowCounts[chunk]!)
   }
 
+  rowsBefore(chunk: number, startUs: number): number | undefined {
+    const { kernels } = this.#context
+    const count = this.rowCounts[chunk]!
+    const marks = this.#marksOf(chunk)
+    if (marks === undefined) return undefined
+    if (marks === NO_MARKS) {
+      const startsUs = this.startsOf(chunk)
+      return startsUs && lowerBound(startsUs, count, startUs)
+    }
+    const mark = markBefore(kernels.f64, marks, count, startUs - this.minStartsUs[chunk]!)
+    const near = this.#startsFrom(chunk, marks, mark)
+    return near && near.firstRow + lowerBound(near.startsUs, near.startsUs.length, startUs)
+  }
+
+  startsNear(chunk: number, row: number): NearStarts | undefined {
+    const marks = this.#marksOf(chunk)
+    if (marks === undefined) return undefined
+    if (marks !== NO_MARKS) {
+      return this.#startsFrom(chunk, marks, Math.floor(row / HUFFMAN_MARK_VALUES))
+    }
+    const startsUs = this.startsOf(chunk)
+    return startsUs && { firstRow: 0, startsUs }
+  }
+
   errorsOf(chunk: number): ErrorRows | undefined {
     const errorCount = this.errorCounts[chunk]!
     if (errorCount === 0) return NO_ERRORS
@@ -342,6 +381,30 @@ export class SegmentReader implements ChunkSource {
     const attributes = this.#attributesOfPage(chunk)
     if (attributes === undefined || isShared[pages[chunk]!] === 0) return attributes
     return new AttributesOfRows(attributes, firstRows[chunk]!, this.rowCounts[chunk]!)
+  }
+
+  matchAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): Uint16Array {
+    if (this.hasDetails[chunk] === 0) return NO_ROWS
+    const context = this.#context
+    const { firstRows, pageRowCounts, pages } = this.#directory
+    const page = pages[chunk]!
+    const pageKey = this.#firstChunkKey + page
+    if (context.loadedMatches?.key !== pageKey) {
+      context.loadedMatches = { key: pageKey, value: new KeptMatches() }
+    }
+    const rows = context.loadedMatches.value.get(key, value, () => {
+      return this.#searchAttributes(chunk, (attributes) => attributes.match(key, value)) ?? NO_ROWS
+    })
+    return rowCount === pageRowCounts[page] ? rows : rowsWithin(rows, firstRows[chunk]!, rowCount)
+  }
+
+  countAttribute(chunk: number, rowCount: number, key: string, value: JsonValue): number {
+    if (this.hasDetails[chunk] === 0) return 0
+    const { pageRowCounts, pages } = this.#directory
+    if (rowCount < pageRowCounts[pages[chunk]!]!) {
+      return this.matchAttribute(chunk, rowCount, key, value).length
+    }
+    return this.#searchAttributes(chunk, (attributes) => attributes.count(key, value)) ?? 0
   }
 
   pageOf(chunk: number): number {
@@ -459,6 +522,50 @@ export class SegmentReader implements ChunkSource {
     return loaded === true
   }
 
+  /** Address of the marks of a chunk's starts; NO_MARKS: decode them all; undefined: they are damaged, which has been reported. */
+  #marksOf(chunk: number): number | undefined {
+    const { loadedStarts, startMarks } = this.#context
+    const key = this.#firstChunkKey + chunk
+    if (loadedStarts === key) return NO_MARKS
+    if (this.rowCounts[chunk]! < MIN_MARKED_ROWS || this.sharesPage[chunk] === 1) return NO_MARKS
+    const known = startMarks.find(key)
+    if (known !== 0) return known
+    const shape = this.#shapeOf(chunk)
+    if (!isMarkable(shape)) return NO_MARKS
+    return this.#decodeStarts(chunk, (bytes) =>
+      startMarks.add(key, (address) => {
+        markStartPage(bytes, shape, address)
+      }),
+    )
+  }
+
+  /** Starts of a chunk from a mark to the next. */
+  #startsFrom(chunk: number, marks: number, mark: number): NearStarts | undefined {
+    const context = this.#context
+    const { kernels, nearStarts } = context
+    const key = this.#firstChunkKey + chunk
+    const firstRow = mark * HUFFMAN_MARK_VALUES
+    let loaded = context.loadedNearStarts
+    if (loaded?.key !== key || loaded.firstRow !== firstRow) {
+      context.loadedNearStarts = undefined
+      const shape = this.#shapeOf(chunk)
+      const count = this.#decodeStarts(chunk, (bytes) =>
+        decodeStartsFrom(bytes, shape, marks, mark, nearStarts, context.gaps),
+      )
+      if (count === undefined) return undefined
+      loaded = context.loadedNearStarts = { key, firstRow, count }
+    }
+    const first = nearStarts / 8
+    return { firstRow, startsUs: kernels.f64.subarray(first, first + loaded.count) }
+  }
+
+  /** Decodes the start page of a chunk. */
+  #decodeStarts<T>(chunk: number, decode: (page: FileBytes) => T): T | undefined {
+    const { pages, startOffsets, startSizes } = this.#directory
+    const page = pages[chunk]!
+    return this.#decodePage(this.#starts, page, startOffsets[page]!, startSizes[page]!, decode)
+  }
+
   /** The same with the long ones in full. */
   #exactDurationsOf(chunk: number): Float64Array | undefined {
     const durations = this.#durationsOfPage(chunk)
@@ -488,6 +595,18 @@ export class SegmentReader implements ChunkSource {
       })
       context.loadedAttributes = { key, value }
       return value
+    })
+  }
+
+  /** Looks through the attributes of all rows of the chunk's page where they stand in the buffer pool. */
+  #searchAttributes<T>(chunk: number, search: (attributes: RowAttributes) => T): T | undefined {
+    const { pfor } = this.#context
+    const { pageRowCounts, pages } = this.#directory
+    pfor.prepare()
+    return this.#decodeDetails(chunk, (bytes) => {
+      const guard: Guard = (decode) => this.#decode(decode)
+      const tools = { guard, pfor, isBorrowed: true }
+      return search(openAttributes(bytes, pageRowCounts[pages[chunk]!]!, tools))
     })
   }
 

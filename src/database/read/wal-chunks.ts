@@ -10,9 +10,11 @@ import type { CallSummary } from '../call-totals.ts'
 import {
   NO_DETAILS,
   firstChunksOf,
+  lowerBound,
   type ChunkSource,
   type DecodedDetails,
   type LoadedDurations,
+  type NearStarts,
   type RowAttributes,
 } from './chunk-source.ts'
 import { NO_ATTRIBUTES } from '../format/attribute-blocks.ts'
@@ -141,6 +143,14 @@ export class WalChunks implements ChunkSource {
     return this.#rows.startsUs.subarray(this.#firstRows[chunk], this.#firstRows[chunk + 1])
   }
 
+  rowsBefore(chunk: number, startUs: number): number {
+    return lowerBound(this.startsOf(chunk), this.rowCounts[chunk]!, startUs)
+  }
+
+  startsNear(chunk: number): NearStarts {
+    return { firstRow: 0, startsUs: this.startsOf(chunk) }
+  }
+
   errorsOf(chunk: number): ErrorRows {
     const first = this.#firstRows[chunk]!
     const { errorTypes } = this.#rows
@@ -182,6 +192,14 @@ export class WalChunks implements ChunkSource {
     const details = this.#details
     if (details === undefined || details.attributes.size === 0) return NO_ATTRIBUTES
     return new WalAttributes(details.attributes, this.#arrivalsOf(details, chunk))
+  }
+
+  matchAttribute(chunk: number, _rowCount: number, key: string, value: JsonValue): Uint16Array {
+    return this.attributesOf(chunk).match(key, value)
+  }
+
+  countAttribute(chunk: number, _rowCount: number, key: string, value: JsonValue): number {
+    return this.attributesOf(chunk).count(key, value)
   }
 
   detailsOffset(_chunk: number): number {
@@ -278,6 +296,10 @@ class WalAttributes implements RowAttributes {
 
   match(key: string, value: JsonValue): Uint16Array {
     return matchTexts(this, key, value)
+  }
+
+  count(key: string, value: JsonValue): number {
+    return this.match(key, value).length
   }
 
   *[Symbol.iterator](): Generator<[row: number, text: Uint8Array], undefined> {

@@ -12,7 +12,9 @@ import {
   HUFFMAN_COUNTS_AT,
   HUFFMAN_ENTRIES_AT,
   HUFFMAN_LENGTH_COUNTS_AT,
+  HUFFMAN_MARK_VALUES,
   HUFFMAN_STREAM_COUNTERS,
+  SCRATCH_VALUES_AT,
 } from './layout'
 import { readLimit } from './memory'
 
@@ -22,6 +24,8 @@ const HEADER_SIZE_BYTES: usize = 8
 const COUNTERS_SIZE_BYTES: usize = 4 * HUFFMAN_STREAM_COUNTERS
 /** A value takes at most 40 bits of its stream, so in so many a reader stays within the readable bytes behind its limit. */
 const ROUNDS_PER_CHECK: u32 = 128
+/** A mark: where in each of the four streams its first value begins, in bits u32, and the sum of all values before f64. */
+const MARK_SIZE_BYTES: usize = 24
 
 /** Counts the symbols of each stream, to HUFFMAN_COUNTS_AT. */
 export function huffmanCount(from: usize, n: u32): void {
@@ -166,6 +170,130 @@ export function huffmanDecode(from: usize, n: u32, to: usize): usize {
     stream2 + ((bit2 + 7) >> 3) === stream3
   const end = stream3 + ((bit3 + 7) >> 3)
   return exact && end <= limit ? end : 0
+}
+
+/** The same with nothing stored but a mark at every HUFFMAN_MARK_VALUES values, and one behind the last. */
+export function huffmanMark(from: usize, n: u32, marks: usize): usize {
+  const limit = readLimit()
+  if (from > limit) return 0
+  const symbolCount = <u32>load<u8>(from, 1)
+  const indexBits = readCodes(from + HEADER_SIZE_BYTES, load<u8>(from), symbolCount)
+  if (indexBits < 0) return 0
+  const mask: u64 = (1 << indexBits) - 1
+
+  const stream0 = from + HEADER_SIZE_BYTES + lengthsSizeBytes(symbolCount)
+  const stream1 = stream0 + <usize>load<u16>(from, 2)
+  const stream2 = stream1 + <usize>load<u16>(from, 4)
+  const stream3 = stream2 + <usize>load<u16>(from, 6)
+  let bit0: u32 = 0
+  let bit1: u32 = 0
+  let bit2: u32 = 0
+  let bit3: u32 = 0
+  let sum: u64 = 0
+  const rounds = n >> 2
+  for (let round: u32 = 0; round < rounds; ) {
+    if (stream0 + (bit0 >> 3) > limit || stream1 + (bit1 >> 3) > limit) return 0
+    if (stream2 + (bit2 >> 3) > limit || stream3 + (bit3 >> 3) > limit) return 0
+    if ((round << 2) % HUFFMAN_MARK_VALUES === 0) {
+      storeMark(marks, bit0, bit1, bit2, bit3, sum)
+      marks += MARK_SIZE_BYTES
+    }
+    const pause = min(round + ROUNDS_PER_CHECK, rounds)
+    for (; round < pause; round++) {
+      const bits0 = bitsAt(stream0, bit0)
+      const bits1 = bitsAt(stream1, bit1)
+      const bits2 = bitsAt(stream2, bit2)
+      const bits3 = bitsAt(stream3, bit3)
+      const entry0 = entryOf(bits0, mask)
+      const entry1 = entryOf(bits1, mask)
+      const entry2 = entryOf(bits2, mask)
+      const entry3 = entryOf(bits3, mask)
+      const sum01 = <u64>valueOf(entry0, bits0) + <u64>valueOf(entry1, bits1)
+      sum += sum01 + <u64>valueOf(entry2, bits2) + <u64>valueOf(entry3, bits3)
+      bit0 += bitsOf(entry0)
+      bit1 += bitsOf(entry1)
+      bit2 += bitsOf(entry2)
+      bit3 += bitsOf(entry3)
+    }
+  }
+  const rest = n & 3
+  if (rest > 0) {
+    if ((rounds << 2) % HUFFMAN_MARK_VALUES === 0) {
+      storeMark(marks, bit0, bit1, bit2, bit3, sum)
+      marks += MARK_SIZE_BYTES
+    }
+    const place: usize = SCRATCH_VALUES_AT
+    bit0 += decodeOne(stream0, bit0, mask, place)
+    sum += load<u32>(place)
+    if (rest > 1) {
+      bit1 += decodeOne(stream1, bit1, mask, place)
+      sum += load<u32>(place)
+    }
+    if (rest > 2) {
+      bit2 += decodeOne(stream2, bit2, mask, place)
+      sum += load<u32>(place)
+    }
+  }
+  storeMark(marks, bit0, bit1, bit2, bit3, sum)
+  const exact =
+    stream0 + ((bit0 + 7) >> 3) === stream1 &&
+    stream1 + ((bit1 + 7) >> 3) === stream2 &&
+    stream2 + ((bit2 + 7) >> 3) === stream3
+  const end = stream3 + ((bit3 + 7) >> 3)
+  return exact && end <= limit ? end : 0
+}
+
+export function huffmanDecodeFrom(from: usize, mark: usize, n: u32, to: usize): bool {
+  const limit = readLimit()
+  if (from > limit) return false
+  const symbolCount = <u32>load<u8>(from, 1)
+  const indexBits = readCodes(from + HEADER_SIZE_BYTES, load<u8>(from), symbolCount)
+  if (indexBits < 0) return false
+  const mask: u64 = (1 << indexBits) - 1
+
+  const stream0 = from + HEADER_SIZE_BYTES + lengthsSizeBytes(symbolCount)
+  const stream1 = stream0 + <usize>load<u16>(from, 2)
+  const stream2 = stream1 + <usize>load<u16>(from, 4)
+  const stream3 = stream2 + <usize>load<u16>(from, 6)
+  let bit0 = load<u32>(mark)
+  let bit1 = load<u32>(mark, 4)
+  let bit2 = load<u32>(mark, 8)
+  let bit3 = load<u32>(mark, 12)
+  const rounds = (n + 3) >> 2
+  for (let round: u32 = 0; round < rounds; ) {
+    if (stream0 + (bit0 >> 3) > limit || stream1 + (bit1 >> 3) > limit) return false
+    if (stream2 + (bit2 >> 3) > limit || stream3 + (bit3 >> 3) > limit) return false
+    const pause = min(round + ROUNDS_PER_CHECK, rounds)
+    for (; round < pause; round++) {
+      const bits0 = bitsAt(stream0, bit0)
+      const bits1 = bitsAt(stream1, bit1)
+      const bits2 = bitsAt(stream2, bit2)
+      const bits3 = bitsAt(stream3, bit3)
+      const entry0 = entryOf(bits0, mask)
+      const entry1 = entryOf(bits1, mask)
+      const entry2 = entryOf(bits2, mask)
+      const entry3 = entryOf(bits3, mask)
+      store<u32>(to, valueOf(entry0, bits0))
+      store<u32>(to, valueOf(entry1, bits1), 4)
+      store<u32>(to, valueOf(entry2, bits2), 8)
+      store<u32>(to, valueOf(entry3, bits3), 12)
+      bit0 += bitsOf(entry0)
+      bit1 += bitsOf(entry1)
+      bit2 += bitsOf(entry2)
+      bit3 += bitsOf(entry3)
+      to += 16
+    }
+  }
+  return true
+}
+
+@inline
+function storeMark(to: usize, bit0: u32, bit1: u32, bit2: u32, bit3: u32, sum: u64): void {
+  store<u32>(to, bit0)
+  store<u32>(to, bit1, 4)
+  store<u32>(to, bit2, 8)
+  store<u32>(to, bit3, 12)
+  store<f64>(to, <f64>sum, 16)
 }
 
 /** Bits of a value that stand behind its code. */

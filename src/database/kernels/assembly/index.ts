@@ -9,7 +9,13 @@ export { countIds, narrow, nonZeroRows, scatterRows } from './columns'
 export { deltaDecode, deltaEncode } from './delta'
 export { countGreater, filterGreater } from './filter'
 export { histogramEncode, histogramMerge, histogramMergeMany } from './histogram'
-export { huffmanCount, huffmanDecode, huffmanPack } from './huffman'
+export {
+  huffmanCount,
+  huffmanDecode,
+  huffmanDecodeFrom,
+  huffmanMark,
+  huffmanPack,
+} from './huffman'
 export { pforDecode, pforEncode } from './pfor'
 export { pforCountBetween, pforSelectBetween } from './pfor-select'
 export { xxh64, xxh64Low } from './xxh64'

@@ -33,6 +33,9 @@ export const HUFFMAN_CODES_AT = 60928
 export const HUFFMAN_LENGTH_COUNTS_AT = 61440
 export const HUFFMAN_ENTRIES_AT = 61504
 
+/** Values from one mark of a Huffman page to the next, see `huffmanMark`. */
+export const HUFFMAN_MARK_VALUES = 1024
+
 /** First byte that `allocate` may hand out. */
 export const HEAP_AT = 77888
 
