@@ -331,9 +331,10 @@ parts at once, one thread here one after the other: while there are few rows tha
   {
     suite: 'outputs',
     title: 'What does saving summaries cost?',
-    text: `\`save-10k\`: one transaction that merges a batch of 10,000 functions, 24 calls each, into both tables that have them, made durable. Then
-a program of 10,000 captured functions with a batch a second: by how much its event loop is late, and what a call costs meanwhile;
-\`memory-100k\`: its resident memory with 100,000 functions. \`none\` is the same program without outputs, in turns with the others. Database
+    text: `\`save-10k\`: one transaction that merges a batch of 10,000 functions, 24 calls each, into the totals of all of them, made durable;
+\`minute-10k\`: another one, once a minute, that adds the minute; \`shared-save-10k\`: a batch after another process has saved the same functions, so
+that what the table has is read back. Then a program of 10,000 captured functions with a batch a second: by how much its event loop is late, and
+what a call costs meanwhile; \`memory-100k\`: its resident memory with 100,000 functions. \`none\` is the same program without outputs, in turns with the others. Database
 and program share the machine.`,
     tables: [pivot({ corner: '', lines: 'what', cell: inWords })],
   },
