@@ -4,7 +4,7 @@
  * with attributes, some that know their caller across await. Prints a line of JSON for each sample of its memory, and a
  * last one with all counts. Run by node itself, with --expose-gc, so that nothing but the program takes memory.
  *
- *   node --expose-gc program.mjs '{ "calls": 1000000, "samples": 200, "directory": "/tmp/x", "captured": true }'
+ *   node --expose-gc program.mjs '{ "calls": 1000000, "samples": 200, "directory": "calls", "captured": true }'
  */
 import { setTimeout as sleep } from 'node:timers/promises'
 import {

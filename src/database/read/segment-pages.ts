@@ -5,6 +5,7 @@
  */
 import { CorruptionError } from '../../errors.ts'
 import type { Area } from '../arena.ts'
+import { copyOrZero } from '../copy-or-zero.ts'
 import { readAt } from '../file.ts'
 import type { SequenceInterval } from '../format/directory.ts'
 import { decodeDetailsPage, openAttributes } from '../format/details-page.ts'
@@ -270,15 +271,4 @@ class ExtentWindow {
 interface LoadedExtent {
   extent: number
   area: Area
-}
-
-function copyOrZero<T extends Uint32Array | Float64Array>(
-  from: T | undefined,
-  first: number,
-  end: number,
-  to: T,
-  at: number,
-): void {
-  if (from === undefined) to.fill(0, at, at + end - first)
-  else to.set(from.subarray(first, end), at)
 }

@@ -5,7 +5,7 @@
  */
 import { CorruptionError } from '../../errors.ts'
 import { ClusteredRows } from '../write/clustered-rows.ts'
-import { readAt, type FileLayer } from '../file.ts'
+import type { FileLayer } from '../file.ts'
 import type { FileBytes } from '../format/file-bytes.ts'
 import { SlotSequences } from '../format/slot-sequences.ts'
 import { readWalFrame } from '../format/wal-frame.ts'
@@ -14,9 +14,9 @@ import { scanWal } from '../format/wal-scan.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import type { GroupRows } from '../write/page-rows.ts'
 import { Progress } from '../progress.ts'
+import { readWholeFile } from './read-whole-file.ts'
 import { loseRows, nothingLost, type Salvage } from './salvage.ts'
 import { soundAttributes } from './salvage-segment.ts'
-import { Scratch } from '../scratch.ts'
 import type { SegmentWriter } from '../write/segment-writer.ts'
 
 /** A function that stands for all of them in what is lost. */
@@ -36,7 +36,7 @@ export function salvageLog(
   writer: SegmentWriter,
   descriptor: number,
 ): Salvage {
-  const file = readFile(files, kernels, path)
+  const file = readWholeFile(files, kernels, path)
   const positions: number[] = []
   scanWal(file, Math.min(WAL_HEADER_SIZE_BYTES, file.sizeBytes), {
     sequence,
@@ -74,19 +74,6 @@ export function salvageLog(
     })
   }
   return salvage
-}
-
-/** The whole log: it has to be in memory to be put in order. */
-function readFile(files: FileLayer, kernels: Kernels, path: string): FileBytes {
-  const descriptor = files.open(path, 'r')
-  try {
-    const { sizeBytes } = files.fstat(descriptor)
-    const pointer = new Scratch(kernels).reserve(Math.max(8, sizeBytes))
-    const count = readAt(files, descriptor, kernels.u8, pointer, sizeBytes, 0)
-    return { kernels, pointer, sizeBytes: count, path, offset: 0 }
-  } finally {
-    files.close(descriptor)
-  }
 }
 
 function firstRowOf(file: FileBytes): number | undefined {

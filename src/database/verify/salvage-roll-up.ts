@@ -4,7 +4,7 @@
  */
 import { CorruptionError } from '../../errors.ts'
 import { correctBit } from './correct-bit.ts'
-import { readAt, type FileLayer } from '../file.ts'
+import type { FileLayer } from '../file.ts'
 import type { SequenceInterval } from '../format/directory.ts'
 import type { FileBytes } from '../format/file-bytes.ts'
 import {
@@ -18,8 +18,8 @@ import {
 import { ROLL_UP_BLOCK_MAGIC } from '../format/versions.ts'
 import type { Kernels } from '../kernels/kernels.ts'
 import { RollUpWriter } from '../maintain/roll-up-writer.ts'
+import { readWholeFile } from './read-whole-file.ts'
 import { nothingLost, type Salvage } from './salvage.ts'
-import { Scratch } from '../scratch.ts'
 
 /** Writes what can be read of the roll-up to an empty file. Does not sync it. */
 export function salvageRollUp(
@@ -29,7 +29,7 @@ export function salvageRollUp(
   interval: SequenceInterval,
   descriptor: number,
 ): Salvage {
-  const file = readFile(files, kernels, path)
+  const file = readWholeFile(files, kernels, path)
   const header = readHeader(file, interval)
   const entries = header === undefined ? [] : readEntries(file, header)
   let minStartUs = Infinity
@@ -46,18 +46,6 @@ export function salvageRollUp(
   writer.finish(interval)
   const lostRows = header === undefined ? undefined : Math.max(0, header.rowCount - savedRows)
   return { ...nothingLost(), savedRows, lostRows }
-}
-
-function readFile(files: FileLayer, kernels: Kernels, path: string): FileBytes {
-  const descriptor = files.open(path, 'r')
-  try {
-    const { sizeBytes } = files.fstat(descriptor)
-    const pointer = new Scratch(kernels).reserve(Math.max(8, sizeBytes))
-    const count = readAt(files, descriptor, kernels.u8, pointer, sizeBytes, 0)
-    return { kernels, pointer, sizeBytes: count, path, offset: 0 }
-  } finally {
-    files.close(descriptor)
-  }
 }
 
 /** Corrects a flipped bit in the bytes at hand: what the entries say is relative to the header. */

@@ -3,6 +3,7 @@
  * A damaged segment → a sound one with all rows whose duration and start can be read. Everything that is said of them is
  * computed anew, so a damaged histogram or sum costs nothing; damaged errors or details cost these, not the rows.
  */
+import { copyOrZero } from '../copy-or-zero.ts'
 import type { RowAttributes } from '../read/chunk-source.ts'
 import { parseAttributes } from '../format/attributes.ts'
 import { MAX_CHUNK_ROWS } from '../format/pages.ts'
@@ -171,15 +172,4 @@ class SalvagedChunk implements GroupRows {
 /** Undefined if they are no text of a JSON object. */
 export function soundAttributes(text: Uint8Array | undefined): Uint8Array | undefined {
   return text === undefined || parseAttributes(text) === undefined ? undefined : text
-}
-
-function copyOrZero<T extends Uint32Array | Float64Array>(
-  from: T | undefined,
-  first: number,
-  end: number,
-  to: T,
-  at: number,
-): void {
-  if (from === undefined) to.fill(0, at, at + end - first)
-  else to.set(from.subarray(first, end), at)
 }

@@ -28,9 +28,9 @@ describe('what is refused', () => {
 })
 
 test('the environment names outputs where the program names none', () => {
-  const environment = { KRONICLER_SQLITE: '/tmp/m.db', KRONICLER_POSTGRES: URL_WITH_SECRET }
+  const environment = { KRONICLER_SQLITE: '/data/m.db', KRONICLER_POSTGRES: URL_WITH_SECRET }
   expect(settle({}, environment).outputs).toEqual([
-    sqliteOutput('/tmp/m.db'),
+    sqliteOutput('/data/m.db'),
     postgresOutput(URL_WITH_SECRET),
   ])
   expect(settle({ outputs: [] }, environment).outputs).toEqual([])
